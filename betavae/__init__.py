@@ -1,0 +1,6 @@
+"""β-VAE and its successors: train, measure, package and look at disentangled latents."""
+
+from betavae.model import VAE
+from betavae.version import __version__
+
+__all__ = ["VAE", "__version__"]

@@ -1,0 +1,43 @@
+"""A run's checkpoint: written whole or not at all, read back with a clear error."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+NAME = "checkpoint.pt"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be written or read; the message says which and why."""
+
+
+def write(run: Path, state: dict[str, Any]) -> Path:
+    """Write beside the old checkpoint, flush to the disk, then swap: a crash leaves one whole."""
+    path, part = run / NAME, run / f"{NAME}.part"
+    try:
+        with open(part, "wb") as stream:
+            torch.save(state, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into the latter
+        part.unlink(missing_ok=True)
+        kept = f"the last good one is {path}" if path.exists() else "there is no earlier one"
+        raise CheckpointError(f"{path} cannot be written ({error}); {kept}.") from error
+    return path
+
+
+def read(run: Path) -> dict[str, Any]:
+    """The state that `write` stored. Only tensors and plain values are unpickled."""
+    path = run / NAME
+    if not path.is_file():
+        raise CheckpointError(f"There is nothing to resume: {path} does not exist.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged and cannot be resumed ({error}).") from error

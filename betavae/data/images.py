@@ -1,0 +1,187 @@
+"""Pictures on disk -> one uint8 tensor: decoding, cropping and the cache, for every data set."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import warnings
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+SIZE = 64  # every model here sees 64x64 pictures, as in the paper
+DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
+
+
+class DataError(RuntimeError):
+    """The data on disk are not what was expected; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """One encoded picture, in a folder or in a zip archive."""
+
+    name: str  # as the attribute and partition lists spell it
+    path: Path  # the file itself, or the archive that holds it
+    member: str | None  # its name inside the archive
+    stamp: tuple[int, int]  # (bytes, modification time or CRC): goes into the cache key
+
+    def read(self, archive: zipfile.ZipFile | None) -> bytes:
+        if self.member is None:
+            return self.path.read_bytes()
+        assert archive is not None
+        return archive.read(self.member)
+
+
+def files_in_folder(folder: Path) -> list[PictureFile]:
+    """All pictures below `folder`, sorted by name. Raises DataError where there are none."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            status = path.stat()
+            name = path.relative_to(folder).as_posix()
+            found.append(PictureFile(name, path, None, (status.st_size, status.st_mtime_ns)))
+    if not found:
+        raise DataError(f"{folder} holds no picture ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def files_in_zip(path: Path) -> list[PictureFile]:
+    """All pictures in the archive, sorted by name; raises DataError for a damaged archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = [i for i in archive.infolist() if i.filename.lower().endswith(SUFFIXES)]
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path} is not a complete zip archive; download it again.") from error
+    if not infos:
+        raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)}).")
+    infos.sort(key=lambda info: info.filename)
+    return [
+        PictureFile(Path(i.filename).name, path, i.filename, (i.file_size, i.CRC)) for i in infos
+    ]
+
+
+def centre_square(width: int, height: int) -> Box:
+    """The largest centred square of a picture."""
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def crop_and_resize(picture: Image.Image, box: Box, size: int = SIZE) -> Image.Image:
+    """RGB `size`x`size` picture of `box`, antialiased; `box` may fall between pixels."""
+    return picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """RGB picture -> uint8 (3, H, W)."""
+    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """(C, H, W) float in [0, 1] with one or three channels -> an RGB picture."""
+    array = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    if array.shape[0] == 1:
+        array = array.expand(3, -1, -1)
+    return Image.fromarray(array.permute(1, 2, 0).numpy())
+
+
+def load_pictures(
+    files: list[PictureFile],
+    crop: Callable[[int, int], Box],
+    crop_name: str,
+    cache_beside: Path,
+    progress: bool = True,
+) -> tuple[Tensor, list[str]]:
+    """Decode `files` once; later calls map the cached tensor into memory.
+
+    Returns uint8 (N, 3, 64, 64) and the N names. Broken pictures are left out and counted in one
+    warning. The cache is keyed by the files' names, sizes and stamps, by the crop and the decoder.
+    """
+    key = hashlib.sha256(f"{DECODER}|{crop_name}".encode())
+    for file in files:
+        key.update(f"|{file.name}|{file.stamp}".encode())
+    folder = _cache_folder(cache_beside)
+    stem = f"{crop_name}-{key.hexdigest()[:20]}"
+    pixels_path, names_path = folder / f"{stem}.npy", folder / f"{stem}.txt"
+    if not (pixels_path.exists() and names_path.exists()):
+        pixels, names = _decode_all(files, crop, progress)
+        _write_cache(pixels_path, names_path, pixels, names)
+        if not pixels_path.exists():  # the disk is full or read-only: go on from memory
+            return torch.from_numpy(pixels), names
+    names = names_path.read_text().splitlines()
+    # Mode "c" maps copy-on-write: several processes share one copy, and none can damage the file.
+    return torch.from_numpy(np.load(pixels_path, mmap_mode="c")), names
+
+
+def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
+    archive = zipfile.ZipFile(files[0].path) if files[0].member else None
+
+    def decode(file: PictureFile) -> np.ndarray | None:
+        try:
+            with Image.open(io.BytesIO(file.read(archive))) as picture:
+                upright = ImageOps.exif_transpose(picture)
+                return np.asarray(crop_and_resize(upright, crop(*upright.size)))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, zipfile.BadZipFile):
+            return None  # Pillow raises all of these for damaged files
+
+    pixels = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
+    names, broken = [], []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        decoded = tqdm(
+            zip(files, pool.map(decode, files), strict=True),
+            total=len(files),
+            desc="decoding pictures",
+            unit="picture",
+            disable=not progress,
+        )
+        for file, array in decoded:
+            if array is None:
+                broken.append(file.name)
+            else:
+                pixels[len(names)] = array.transpose(2, 0, 1)
+                names.append(file.name)
+    if archive:
+        archive.close()
+    if broken:
+        shown = ", ".join(broken[:3]) + (" ..." if len(broken) > 3 else "")
+        warnings.warn(f"{len(broken)} pictures cannot be decoded, left out: {shown}", stacklevel=4)
+    if not names:
+        raise DataError(f"None of the {len(files)} pictures in {files[0].path} can be decoded.")
+    return pixels[: len(names)], names
+
+
+def _cache_folder(beside: Path) -> Path:
+    """Beside the data where that can be written, otherwise the user's cache folder."""
+    user = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "betavae"
+    # A folder marked read-only stays untouched even where root could write to it.
+    if beside.stat().st_mode & stat.S_IWUSR and os.access(beside, os.W_OK):
+        return beside / ".betavae-cache"
+    return user
+
+
+def _write_cache(pixels_path: Path, names_path: Path, pixels: np.ndarray, names: list[str]) -> None:
+    """Write both files whole or not at all: a half-written cache must never be read."""
+    part = pixels_path.with_suffix(f".{os.getpid()}.part")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as stream:
+            np.save(stream, pixels)
+        names_path.write_text("\n".join(names))
+        os.replace(part, pixels_path)
+    except OSError as error:
+        warnings.warn(f"The decoded pictures could not be cached: {error}", stacklevel=4)
+        part.unlink(missing_ok=True)

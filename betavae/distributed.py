@@ -1,0 +1,70 @@
+"""Several training processes, as `torchrun` starts them; with one process all of it is a no-op."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's place among the `count` that share one global batch."""
+
+    rank: int = 0
+    count: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def share(self, batch: Tensor) -> Tensor:
+        """This process's rows of a global batch; all processes draw the same global batch."""
+        size = len(batch) // self.count
+        return batch[self.rank * size : (self.rank + 1) * size]
+
+    def average(self, value: Tensor) -> Tensor:
+        """The mean of `value` over all processes."""
+        if self.count > 1:
+            dist.all_reduce(value)
+            value /= self.count
+        return value
+
+    def average_gradients(self, module: nn.Module) -> None:
+        """Make every gradient that of the global batch, in one message."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        flat = self.average(torch.cat([g.flatten() for g in gradients]))
+        for gradient, mean in zip(
+            gradients, flat.split([g.numel() for g in gradients]), strict=True
+        ):
+            gradient.copy_(mean.view_as(gradient))
+
+    def any(self, flag: bool) -> bool:
+        """True in every process when it is true in one: nobody may leave the loop alone."""
+        if self.count == 1:
+            return flag
+        return bool(self.average(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def close(self) -> None:
+        if self.count > 1:
+            dist.destroy_process_group()
+
+
+def join() -> Processes:
+    """Join the group that torchrun announced in the environment, or be the only process."""
+    cuda = torch.cuda.is_available()
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Processes(device=torch.device("cuda" if cuda else "cpu"))
+    local = int(os.environ["LOCAL_RANK"])
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if cuda else "gloo")
+    return Processes(dist.get_rank(), count, device)

@@ -1,0 +1,1 @@
+"""From a code function and data to a score with its parts."""

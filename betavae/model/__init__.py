@@ -1,0 +1,15 @@
+"""x -> q(z|x) -> z -> p(x|z). The model knows no objective."""
+
+from betavae.model.encoders import Posterior
+from betavae.model.likelihoods import Bernoulli, Gaussian, Likelihood
+from betavae.model.vae import ARCHITECTURES, VAE, WeightsError
+
+__all__ = [
+    "ARCHITECTURES",
+    "VAE",
+    "Bernoulli",
+    "Gaussian",
+    "Likelihood",
+    "Posterior",
+    "WeightsError",
+]

@@ -1,0 +1,126 @@
+"""The variational autoencoder: x -> q(z|x) -> z -> p(x|z)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from betavae.model.decoders import conv_decoder, mlp_decoder
+from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
+from betavae.model.likelihoods import LIKELIHOODS, Likelihood
+
+# name -> (encoder, decoder) for (channels, latents); `conv` and `mlp` are the paper's Table 1.
+ARCHITECTURES = {
+    "conv": lambda c, n: (
+        conv_encoder(c, n, (32, 32, 64, 64), 256),
+        conv_decoder(c, n, (32, 32, 64, 64), 256),
+    ),
+    "conv-wide": lambda c, n: (
+        conv_encoder(c, n, (64, 128, 256, 256), 512),
+        conv_decoder(c, n, (64, 128, 256, 256), 512),
+    ),
+    "mlp": lambda c, n: (mlp_encoder(c, n), mlp_decoder(c, n)),
+}
+
+
+class WeightsError(RuntimeError):
+    """Weights cannot be loaded; the message is one sentence saying what is wrong."""
+
+
+class VAE(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="beta-vae",
+    tags=["beta-vae", "disentanglement"],
+):
+    """Encoder, decoder and likelihood of one architecture.
+
+    architecture  "conv", "conv-wide" or "mlp"
+    channels      1 or 3 picture channels; pictures are 64x64
+    latents       L, the size of the code
+    likelihood    "gaussian" (faces) or "bernoulli" (2D shapes)
+    """
+
+    def __init__(
+        self,
+        architecture: str = "conv",
+        channels: int = 3,
+        latents: int = 32,
+        likelihood: str = "gaussian",
+    ):
+        super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture {architecture!r} is none of {', '.join(ARCHITECTURES)}")
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"likelihood {likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+        self.channels, self.latents = channels, latents
+        self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents)
+        self.likelihood = LIKELIHOODS[likelihood]()
+
+    def encode(self, images: Tensor) -> Posterior:
+        """images (N, C, 64, 64) float in [0, 1] -> q(z|x) with mean and log_variance (N, L)."""
+        mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
+        return Posterior(mean, log_variance)
+
+    def decode(self, latents: Tensor) -> Likelihood:
+        """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64)."""
+        return self.likelihood(self.decoder(latents).float())
+
+    def forward(self, images: Tensor) -> tuple[Posterior, Likelihood]:
+        """Encode, then decode the posterior mean."""
+        posterior = self.encode(images)
+        return posterior, self.decode(posterior.mean)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, **options) -> VAE:
+        """A bundle's folder or "user/repo" on the Hub -> a VAE in eval mode, on the CPU.
+
+        Raises WeightsError, in one sentence, for missing, truncated or altered weights.
+        """
+        folder = Path(name_or_path)
+        if folder.is_dir():
+            check_weights(folder)
+        elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
+            raise WeightsError(f"{name_or_path} is not a folder, nor a name like 'user/repo'.")
+        try:
+            vae = super().from_pretrained(str(name_or_path), **options)
+        except SafetensorError as error:
+            raise WeightsError(f"{name_or_path}: the weight file is damaged ({error}).") from error
+        except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
+            raise WeightsError(
+                f"{name_or_path} is neither a folder here nor a model that the Hub gave: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(f"{name_or_path}: weights and config disagree: {reason}") from error
+        return vae.eval()
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, as hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_weights(folder: Path) -> None:
+    """Compare model.safetensors with the digest that config.json recorded when it was written."""
+    config_path, weights_path = folder / "config.json", folder / "model.safetensors"
+    for path in (config_path, weights_path):
+        if not path.is_file():
+            raise WeightsError(f"{folder}: {path.name} is missing.")
+    try:
+        config = json.loads(config_path.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
+    expected = config.get("weights_sha256")
+    if expected and digest(weights_path) != expected:
+        raise WeightsError(
+            f"{folder}: model.safetensors is truncated or altered (its sha256 differs from the one "
+            "in config.json); restore it from the repository."
+        )

@@ -1,0 +1,316 @@
+"""The training loop: -log p(x|z) plus a regulariser, warm-up, checkpoints and exact resume."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import signal
+import time
+import warnings
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from betavae import checkpoints
+from betavae.distributed import Processes
+from betavae.metrics.reconstruction import validate
+from betavae.model import VAE
+from betavae.objectives import OBJECTIVES, Objective
+from betavae.speed import Setting, fastest_setting
+from betavae.traversal import traversal_figure
+from betavae.version import code_version
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message names the step and what is left."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that decides the weights of a run. It goes into the checkpoint and the bundle."""
+
+    data: str = "celeba"  # a name in betavae.data.DATA_SETS
+    objective: str = "beta-vae"  # a name in betavae.objectives.OBJECTIVES
+    objective_settings: dict[str, float] = field(default_factory=dict)  # its weights: {"beta": 4}
+    architecture: str = "conv"
+    latents: int = 32
+    likelihood: str = "gaussian"
+    channels: int = 3
+    steps: int = 26_000
+    batch_size: int = 64  # over all processes together
+    optimiser: str = "adam"  # or "adagrad", as the paper has it for 2D shapes
+    learning_rate: float = 1e-3  # the peak, reached after warm-up
+    warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
+    decay: str = "cosine"  # to zero at the last step, or "none"
+    flips: bool = True  # mirror half of the pictures
+    precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
+    memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When a run shows and saves what it has; none of it changes the weights."""
+
+    history_steps: int = 250  # a row of history.csv, with a pass over the validation split
+    checkpoint_seconds: float = 120.0
+    picture_seconds: float = 240.0  # a new traversal.png to look at
+    progress: bool = True
+
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine to zero at the last step."""
+    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
+    if config.decay == "none":
+        return rate
+    done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
+    return rate * (1 + math.cos(math.pi * done)) / 2
+
+
+class Run:
+    """A run folder and all the state that the next step depends on."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, data, processes: Processes):
+        if len(data) < config.batch_size:
+            raise TrainingError(
+                f"{len(data)} pictures are too few for batches of {config.batch_size}."
+            )
+        if config.batch_size % processes.count:
+            raise TrainingError(
+                f"A batch of {config.batch_size} cannot be shared by {processes.count} processes."
+            )
+        self.folder, self.data, self.processes = folder, data, processes
+        torch.manual_seed(config.seed)
+        self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
+        self.objective: Objective = OBJECTIVES[config.objective](
+            dataset_size=len(data), latents=config.latents, **config.objective_settings
+        )
+        self.setting = fastest_setting(
+            self.vae, config.batch_size, processes.device, config.precision, config.memory_format
+        )
+        # What was measured replaces "auto": a resumed run must not measure again and differ.
+        self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
+        self.vae.to(processes.device, memory_format=self.setting.layout).train()
+        self.objective.to(processes.device).train()
+        self.optimiser = OPTIMISERS[config.optimiser](
+            self.vae.parameters(), config.learning_rate, fused=True
+        )
+        self.generator = torch.Generator().manual_seed(config.seed)  # flips and latent noise
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.code_version = code_version()
+
+    def save(self) -> None:
+        """The checkpoint and history.csv, atomically; raises CheckpointError."""
+        state = {
+            "config": asdict(self.config),
+            "vae": self.vae.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "global_generator": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "code_version": self.code_version,
+        }
+        checkpoints.write(self.folder, state)
+        if self.history:
+            write_history(self.folder / "history.csv", self.history)
+
+    @classmethod
+    def resume(cls, folder: Path, data, processes: Processes) -> Run:
+        """The run as it was after the checkpoint's last step."""
+        state = checkpoints.read(folder)
+        run = cls(folder, TrainingConfig(**state["config"]), data, processes)
+        run.vae.load_state_dict(state["vae"])
+        run.objective.load_state_dict(state["objective"])
+        run.optimiser.load_state_dict(state["optimiser"])
+        run.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        run.step, run.seconds, run.history = state["step"], state["seconds"], state["history"]
+        return run
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """This process's pictures and latent noise for the current step.
+
+        Every process draws the global batch and takes its share, so that two processes compute
+        what one would; the order of an epoch follows from the seed and the step alone.
+        """
+        config, size = self.config, self.config.batch_size
+        epoch, position = divmod(self.step, len(self.data) // size)
+        order = self._order(epoch)[position * size : (position + 1) * size]
+        flip = torch.rand(size, generator=self.generator) < 0.5
+        noise = torch.randn(size, config.latents, generator=self.generator)
+        order, flip, noise = (self.processes.share(t) for t in (order, flip, noise))
+        images = self.data.batch(order)
+        if config.flips:
+            images = torch.where(flip[:, None, None, None], images.flip(-1), images)
+        images = images.to(self.processes.device, non_blocking=True).float() / 255
+        return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
+
+    def _order(self, epoch: int) -> Tensor:
+        if getattr(self, "_epoch", None) != epoch:
+            seeded = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+            self._epoch, self._permutation = epoch, torch.randperm(len(self.data), generator=seeded)
+        return self._permutation
+
+    def train_step(self) -> dict[str, Tensor]:
+        """One step of gradient descent. Returns the batch's terms in nats, and the loss."""
+        images, noise = self.batch()
+        with self.setting.autocast(self.processes.device):
+            posterior = self.vae.encode(images)
+            z = posterior.reparameterise(noise)
+            likelihood = self.vae.decode(z)
+        likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
+        reconstruction = -likelihood.log_prob(images).mean()
+        loss = reconstruction + self.objective(posterior, z, self.step)
+        if self.processes.any(not bool(torch.isfinite(loss))):
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.step}. The last good checkpoint is "
+                f"{self.folder / checkpoints.NAME}; try a smaller --learning-rate or a longer "
+                "--warm-up."
+            )
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.processes.average_gradients(self.vae)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self.step)
+        self.optimiser.step()
+        self.objective.after_step()
+        self.step += 1
+        kl = posterior.kl().sum(1).mean()
+        return {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
+
+
+def train(run: Run, validation, pace: Pace | None = None) -> None:
+    """Train `run` to its last step. Ctrl-C and SIGTERM save and return with a message.
+
+    A checkpoint that cannot be written in between is a warning, and is tried again later; at the
+    end it is an error.
+    """
+    pace = pace or Pace()
+    stop = _StopRequest()
+    last_save = last_picture = time.monotonic()
+    bar = tqdm(
+        total=run.config.steps,
+        initial=run.step,
+        desc=run.folder.name,
+        unit="step",
+        disable=not (pace.progress and run.processes.first),
+    )
+    recent: list[dict[str, Tensor]] = []
+    with stop, bar:
+        while run.step < run.config.steps and not run.processes.any(stop.requested):
+            began = time.perf_counter()
+            recent.append(run.train_step())
+            run.seconds += time.perf_counter() - began
+            bar.update()
+            if len(recent) % 10 == 0:
+                bar.set_postfix(_figures(run, recent[-10:]), refresh=False)
+            if run.step % pace.history_steps == 0 or run.step == run.config.steps:
+                run.history.append(_history_row(run, recent, validation))
+                recent = []
+            if not run.processes.first:
+                continue
+            if time.monotonic() - last_save > pace.checkpoint_seconds:
+                _save_or_warn(run)
+                last_save = time.monotonic()
+            if time.monotonic() - last_picture > pace.picture_seconds:
+                _save_picture(run, validation)
+                last_picture = time.monotonic()
+    if run.processes.first:
+        run.save()
+        _save_picture(run, validation)
+        if stop.requested and run.step < run.config.steps:
+            print(f"Stopped after step {run.step}; go on with --resume {run.folder}")
+
+
+class _StopRequest:
+    """Turns Ctrl-C and SIGTERM into a flag, so that the step in hand is finished and saved."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self):
+        self._before = {s: signal.signal(s, self._on_signal) for s in self.SIGNALS}
+        return self
+
+    def _on_signal(self, number, frame):
+        self.requested = True
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _figures(run: Run, recent: list[dict[str, Tensor]]) -> dict[str, str]:
+    mean = {name: torch.stack([r[name] for r in recent]).mean().item() for name in recent[0]}
+    speed = run.step * run.config.batch_size / max(run.seconds, 1e-9)
+    return {
+        "reconstruction": f"{mean['reconstruction']:.0f} nats",
+        "KL": f"{mean['kl']:.1f} nats",
+        "pictures/s": f"{speed:.0f}",
+    }
+
+
+def _history_row(run: Run, recent: list[dict[str, Tensor]], validation) -> dict[str, float]:
+    means = {name: torch.stack([r[name] for r in recent]).mean() for name in recent[0]}
+    means = {name: run.processes.average(value).item() for name, value in means.items()}
+    return {
+        "step": run.step,
+        "seconds": round(run.seconds, 1),
+        "pictures": run.step * run.config.batch_size,
+        "learning_rate": learning_rate(run.config, run.step - 1),
+        **means,
+        **{f"validation_{name}": value for name, value in validate(run.vae, validation).items()},
+    }
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """history.csv, a row a validation pass."""
+    part = path.with_suffix(".part")
+    with open(part, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(part, path)
+
+
+def _save_or_warn(run: Run) -> None:
+    try:
+        run.save()
+    except (checkpoints.CheckpointError, OSError) as error:
+        warnings.warn(f"Training goes on unsaved at step {run.step}: {error}", stacklevel=2)
+
+
+def _save_picture(run: Run, validation) -> None:
+    images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
+    run.vae.eval()
+    try:
+        traversal_figure(run.vae, images.to(run.processes.device), columns=5).save(
+            run.folder / "traversal.png"
+        )
+    except OSError as error:
+        warnings.warn(f"The traversal picture could not be saved: {error}", stacklevel=2)
+    finally:
+        run.vae.train()
+
+
+def config_from(values: dict[str, Any]) -> TrainingConfig:
+    """A TrainingConfig of those entries of `values` that are its fields and not None."""
+    known = {f.name for f in fields(TrainingConfig)}
+    return TrainingConfig(**{k: v for k, v in values.items() if k in known and v is not None})
+
+
+__all__ = ["Pace", "Run", "Setting", "TrainingConfig", "TrainingError", "config_from", "train"]
