@@ -41,7 +41,7 @@ class TrainingConfig:
     latents: int = 32
     likelihood: str = "gaussian"
     channels: int = 3
-    steps: int = 26_000
+    steps: int = 36_000
     batch_size: int = 64  # over all processes together
     optimiser: str = "adam"  # or "adagrad", as the paper has it for 2D shapes
     learning_rate: float = 1e-3  # the peak, reached after warm-up
