@@ -33,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
         "come apart. Each command has its own --help.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(commands)
+    for add in (_add_train, _add_publish, _add_evaluate, _add_compare, _add_traverse):
+        add(commands)
     return parser
 
 
@@ -102,6 +103,146 @@ def _train(options: argparse.Namespace) -> None:
         train(run, validation, pace)
     finally:
         processes.close()
+
+
+def _add_publish(commands) -> None:
+    parser = commands.add_parser(
+        "publish",
+        help="make a finished run a bundle, or put a bundle on the Hugging Face Hub",
+        description="Package a run folder as a bundle (weights, latents, codes, scores, figure, "
+        "model card), or upload a finished bundle to the Hub.",
+        epilog="Example: python -m betavae publish runs/celeba-vae --data data/celeba "
+        "--to weights/celeba-vae",
+    )
+    parser.set_defaults(run_command=_publish)
+    parser.add_argument("source", type=Path, help="a run folder, or with --hub a bundle")
+    parser.add_argument("--data", dest="root", type=Path, help="the data the run was trained on")
+    parser.add_argument("--to", type=Path, help="the bundle's folder, such as weights/celeba-vae")
+    parser.add_argument("--hub", metavar="USER/REPO", help="upload the bundle to this repository")
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from betavae import bundle, checkpoints
+    from betavae.packaging import package
+
+    if options.hub:
+        from huggingface_hub import HfApi
+
+        loaded = bundle.load(options.source)
+        api = HfApi()
+        api.create_repo(options.hub, exist_ok=True)
+        api.upload_folder(repo_id=options.hub, folder_path=loaded.folder)
+        print(f"{loaded.name} is at https://huggingface.co/{options.hub}")
+        return
+    if not (options.to and options.root):
+        raise ValueError("packaging a run needs --data and --to; uploading a bundle needs --hub.")
+    data = checkpoints.read(options.source)["config"]["data"]
+    package(options.source, options.to, *_splits(data, options.root))
+    _print_scores([bundle.load(options.to)])
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a bundle on held-out data and write its metrics.json",
+        description="Measure a bundle, print its scores beside the stored ones, and write "
+        "metrics.json and the model card.",
+    )
+    parser.set_defaults(run_command=_evaluate)
+    parser.add_argument("bundle", type=Path, help="such as weights/celeba-beta-vae")
+    parser.add_argument("--data", dest="root", type=Path, required=True, help="CelebA's folder")
+    parser.add_argument("--seed", type=int, default=0, help="which pictures PCA sees (0)")
+    parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from betavae import bundle
+    from betavae.metrics.faces import evaluate_faces
+    from betavae.packaging import measure
+
+    loaded = bundle.load(options.bundle)
+    splits = _splits(loaded.config["data"]["name"], options.root)
+    if options.dry_run:
+        metrics = evaluate_faces(loaded.vae, *splits, seed=options.seed)
+    else:
+        metrics = measure(loaded.folder, loaded.vae, *splits, seed=options.seed)
+    stored = loaded.metrics["scores"]
+    print(f"{loaded.title}\n{metrics['protocol']}\n")
+    print(f"{'score':20s} {'measured':>12s} {'stored':>12s}")
+    for name, value in metrics["scores"].items():
+        print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f}")
+    for name, best in metrics.get("attributes", {}).items():
+        print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
+
+
+def _add_compare(commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="print the stored scores of several bundles side by side",
+        description="Print the stored scores of several bundles side by side.",
+    )
+    parser.set_defaults(run_command=_compare)
+    parser.add_argument("bundles", nargs="+", type=Path, help="two or more bundle folders")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from betavae import bundle
+
+    _print_scores([bundle.load(path) for path in options.bundles])
+
+
+def _add_traverse(commands) -> None:
+    parser = commands.add_parser(
+        "traverse",
+        help="draw the paper's figure: what each latent changes",
+        description="A block a latent, in order of KL; in it a row a seed face and eight values "
+        "from -3 to 3, the other latents fixed.",
+    )
+    parser.set_defaults(run_command=_traverse)
+    add = parser.add_argument
+    add("bundle", type=Path, help="such as weights/celeba-beta-vae")
+    add("--to", type=Path, help="the picture to write (default: traversal-NAME.png here)")
+    add("--output", choices=("mean", "sample"), default="mean", help="of p(x|z) (mean)")
+    add("--faces", type=_positive, default=5, help="rows: stored codes to start from (5)")
+    add("--first", type=int, default=0, help="the first stored code to use (0)")
+    add("--latents", type=int, nargs="+", help="which, in this order (default: the active ones)")
+    add("--columns", type=_positive, default=3, help="blocks side by side (3)")
+    add("--seed", type=int, default=0, help="of the noise of --output sample (0)")
+
+
+def _traverse(options: argparse.Namespace) -> None:
+    from betavae import bundle
+    from betavae.traversal import traversal_figure
+
+    loaded = bundle.load(options.bundle)
+    codes = loaded.codes[options.first : options.first + options.faces]
+    if options.first < 0 or len(codes) < options.faces:
+        raise ValueError(f"{loaded.name} stores {len(loaded.codes)} codes, numbered from 0.")
+    shown = options.latents or [latent.index for latent in loaded.active or loaded.by_kl[:1]]
+    labels = {latent.index: latent.label for latent in loaded.latents}
+    figure = traversal_figure(
+        loaded.vae,
+        codes,
+        shown,
+        [labels.get(k, "") for k in shown],
+        options.output,
+        options.columns,
+        options.seed,
+    )
+    path = options.to or Path(f"traversal-{loaded.name}.png")
+    figure.save(path)
+    print(f"{path}: {len(shown)} latents, {len(codes)} faces, {figure.width}x{figure.height}")
+
+
+def _splits(data: str, root: Path):
+    return [DATA_SETS[data](root, split) for split in ("train", "validation")]
+
+
+def _print_scores(bundles) -> None:
+    print(f"{'':20s}" + "".join(f"{b.name:>22s}" for b in bundles))
+    for score in bundles[0].metrics["scores"]:
+        values = [b.metrics["scores"].get(score, float("nan")) for b in bundles]
+        print(f"{score:20s}" + "".join(f"{value:22.4f}" for value in values))
 
 
 def _objective_settings(chosen: dict) -> dict[str, float]:

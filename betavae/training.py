@@ -22,7 +22,7 @@ from betavae.metrics.reconstruction import validate
 from betavae.model import VAE
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.speed import Setting, fastest_setting
-from betavae.traversal import traversal_figure
+from betavae.traversal import active_latents, traversal_figure
 from betavae.version import code_version
 
 
@@ -298,9 +298,13 @@ def _save_picture(run: Run, validation) -> None:
     images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
     run.vae.eval()
     try:
-        traversal_figure(run.vae, images.to(run.processes.device), columns=5).save(
-            run.folder / "traversal.png"
-        )
+        with torch.no_grad():
+            posterior = run.vae.encode(images.to(run.processes.device))
+        kl = posterior.kl().mean(0)
+        latents = active_latents(kl)
+        labels = [f"z{k} · {kl[k]:.1f} nats" for k in latents]
+        figure = traversal_figure(run.vae, posterior.mean, latents, labels)
+        figure.save(run.folder / "traversal.png")
     except OSError as error:
         warnings.warn(f"The traversal picture could not be saved: {error}", stacklevel=2)
     finally:

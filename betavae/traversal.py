@@ -48,31 +48,30 @@ def traverse(
 
 def traversal_figure(
     vae: VAE,
-    images: Tensor,
-    latents: Sequence[int] | None = None,
+    codes: Tensor,
+    latents: Sequence[int],
     labels: Sequence[str] | None = None,
     output: str = "mean",
     columns: int = 4,
     seed: int = 0,
 ) -> Image.Image:
-    """The paper's figure: a block a latent, in it a row a seed face and a column a value.
+    """The paper's Figure 1: a block a latent, in it a row a seed face and a column a value.
 
-    images   (N, C, 64, 64) in [0, 1]: the seed faces, encoded here
-    latents  which, in the order drawn; by default the active ones of these images, by KL
+    codes    (N, L): the seed faces, usually posterior means
+    latents  which, in the order drawn; `active_latents` gives them by KL
     labels   a line above each block; "z3" and so on by default
     columns  blocks side by side
     """
-    with torch.no_grad():
-        posterior = vae.encode(images)
-    kl = posterior.kl().mean(0)
-    if latents is None:
-        order = kl.argsort(descending=True).tolist()
-        latents = [k for k in order if kl[k] >= ACTIVE_NATS] or order[:1]
-    labels = labels or [f"z{k} · {kl[k]:.1f} nats" for k in latents]
     generator = torch.Generator().manual_seed(seed)
-    frames = traverse(vae, posterior.mean, latents, output=output, generator=generator)
-    blocks = [(label, frames[:, i]) for i, label in enumerate(labels)]
-    return _sheet(blocks, columns)
+    frames = traverse(vae, codes, latents, output=output, generator=generator)
+    labels = labels or [f"z{k}" for k in latents]
+    return _sheet([(label, frames[:, i]) for i, label in enumerate(labels)], columns)
+
+
+def active_latents(kl: Tensor) -> list[int]:
+    """Mean KL per latent (L,) in nats -> the active latents, strongest first; at least one."""
+    order = kl.argsort(descending=True).tolist()
+    return [k for k in order if kl[k] >= ACTIVE_NATS] or order[:1]
 
 
 def strip(frames: Tensor) -> Image.Image:

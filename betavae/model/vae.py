@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from huggingface_hub import PyTorchModelHubMixin
@@ -30,7 +31,10 @@ ARCHITECTURES = {
 
 
 class WeightsError(RuntimeError):
-    """Weights cannot be loaded; the message is one sentence saying what is wrong."""
+    """Weights cannot be loaded; the message is one sentence, on one line, saying what is wrong."""
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))
 
 
 class VAE(
@@ -83,11 +87,12 @@ class VAE(
 
         Raises WeightsError, in one sentence, for missing, truncated or altered weights.
         """
-        folder = Path(name_or_path)
-        if folder.is_dir():
-            check_weights(folder)
+        if os.path.isdir(name_or_path):
+            check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
             raise WeightsError(f"{name_or_path} is not a folder, nor a name like 'user/repo'.")
+        # The Hub's own default leaves a tensor that the file lacks at its random start value.
+        options.setdefault("strict", True)
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
@@ -95,12 +100,22 @@ class VAE(
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
             raise WeightsError(
                 f"{name_or_path} is neither a folder here nor a model that the Hub gave: "
-                f"{str(error).splitlines()[0]}"
+                f"{_reason(error)}"
             ) from error
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise WeightsError(f"{name_or_path}: weights and config disagree: {reason}") from error
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{name_or_path}: weights and config disagree: {_reason(error)}"
+            ) from error
+        except Exception as error:  # those of the HTTP client, which changes with the Hub's library
+            raise WeightsError(
+                f"{name_or_path} could not be fetched from the Hub: {_reason(error)}"
+            ) from error
         return vae.eval()
+
+
+def _reason(error: Exception) -> str:
+    """The start of a library's message, which may run over many lines or be empty."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def digest(path: Path) -> str:
@@ -118,6 +133,8 @@ def check_weights(folder: Path) -> None:
         config = json.loads(config_path.read_text())
     except ValueError as error:
         raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
+    if not isinstance(config, dict):
+        raise WeightsError(f"{folder}: config.json must hold names and values, not {config!r:.40}.")
     expected = config.get("weights_sha256")
     if expected and digest(weights_path) != expected:
         raise WeightsError(

@@ -21,6 +21,7 @@ class Objective(nn.Module):
     """
 
     name: str
+    title: str  # for people, with the settings to fill in: "β-VAE (β = {beta:g})"
     summary: str  # one line for --help
 
     def __init__(self, *, dataset_size: int = 0, latents: int = 0):

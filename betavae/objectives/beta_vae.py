@@ -12,6 +12,7 @@ class BetaVAE(Objective):
     """β KL(q(z|x) || p(z)). With sums over pixels and latents, β is the paper's β."""
 
     name = "beta-vae"
+    title = "β-VAE (β = {beta:g})"
     summary = "beta times the KL divergence (Higgins 2017)"
 
     def __init__(self, *, beta: float = 4.0, **sizes):

@@ -12,6 +12,7 @@ class PlainVAE(Objective):
     """KL(q(z|x) || p(z)): the evidence lower bound."""
 
     name = "vae"
+    title = "VAE (β = 1)"
     summary = "the evidence lower bound, beta = 1 (Kingma & Welling 2014)"
 
     def forward(self, posterior: Posterior, z: Tensor, step: int) -> Tensor:

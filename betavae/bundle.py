@@ -1,0 +1,180 @@
+"""A bundle: what weights/NAME holds, read and checked. `from betavae import bundles` is this."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from betavae.metrics.reconstruction import ACTIVE_NATS
+from betavae.model import VAE, WeightsError
+
+FILES = (
+    "config.json",
+    "model.safetensors",
+    "latents.json",
+    "codes.safetensors",
+    "metrics.json",
+    "history.csv",
+    "traversal.png",
+    "README.md",
+)
+
+
+class BundleError(RuntimeError):
+    """A bundle is missing or damaged; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Latent:
+    """One latent of a trained model, measured over the validation split."""
+
+    index: int
+    kl: float  # mean, nats
+    mean: float  # of the posterior means
+    deviation: float  # their standard deviation
+    low: float  # their 1 % and 99 % quantiles
+    high: float
+    tracks: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # {"name", "correlation"}, best first
+
+    @property
+    def active(self) -> bool:
+        return self.kl >= ACTIVE_NATS
+
+    @property
+    def label(self) -> str:
+        """What a slider shows, such as "z12 · smiling +0.61"; a weak correlation is no name."""
+        if not self.tracks or abs(self.tracks[0]["correlation"]) < 0.2:
+            return f"z{self.index}"
+        best = self.tracks[0]
+        return f"z{self.index} · {best['name']} {best['correlation']:+.2f}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with all that is known about it."""
+
+    folder: Path
+    vae: VAE
+    config: dict[str, Any]
+    latents: list[Latent]
+    codes: Tensor  # (faces, L): posterior means of validation faces, the same faces in each bundle
+    metrics: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """For people: "β-VAE (β = 250)"."""
+        return self.config["title"]
+
+    @property
+    def by_kl(self) -> list[Latent]:
+        """The latents, strongest first."""
+        return sorted(self.latents, key=lambda latent: -latent.kl)
+
+    @property
+    def active(self) -> list[Latent]:
+        return [latent for latent in self.by_kl if latent.active]
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        with open(self.folder / "history.csv", newline="") as stream:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+
+
+def root() -> Path:
+    """Where bundles are served from: weights/ beside the package, or $BETAVAE_WEIGHTS."""
+    return Path(os.environ.get("BETAVAE_WEIGHTS", Path(__file__).parent.parent / "weights"))
+
+
+def names() -> list[str]:
+    """The bundles under the root, sorted; a folder with a config.json is one."""
+    return sorted(path.parent.name for path in root().glob("*/config.json"))
+
+
+def load(name_or_folder: str | Path) -> Bundle:
+    """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        if folder.name != str(name_or_folder) or folder.name.startswith("."):
+            raise BundleError(f"{name_or_folder} is not a bundle's folder.")
+        folder = root() / folder.name
+    missing = [file for file in FILES if not (folder / file).is_file()]
+    if missing:
+        raise BundleError(f"The bundle {folder.name} is incomplete: {', '.join(missing)} missing.")
+    try:
+        vae = VAE.from_pretrained(folder)
+        config, latents, metrics = (
+            json.loads((folder / f"{part}.json").read_text())
+            for part in ("config", "latents", "metrics")
+        )
+        codes = load_file(folder / "codes.safetensors")["means"]
+        bundle = Bundle(folder, vae, config, [Latent(**row) for row in latents], codes, metrics)
+    except WeightsError as error:
+        raise BundleError(str(error)) from error
+    except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(f"The bundle {folder.name} is damaged: {reason}.") from error
+    if len(bundle.latents) != vae.latents or codes.shape[1:] != (vae.latents,):
+        raise BundleError(
+            f"The bundle {folder.name} is damaged: its files disagree on the latents."
+        )
+    return bundle
+
+
+def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str, str]]:
+    """The bundles under the root and the `expected` ones: those that work; why others do not."""
+    good, bad = {}, {}
+    for name in sorted({*names(), *expected}, key=_served_order):
+        try:
+            good[name] = load(name)
+        except BundleError as error:
+            bad[name] = str(error)
+    return good, bad
+
+
+def _served_order(name: str) -> tuple[bool, str]:
+    """The plain VAE first: it is what the others are compared with."""
+    return not name.endswith("-vae") or name.endswith("-beta-vae"), name
+
+
+def pair_latents(one: Tensor, other: Tensor) -> list[tuple[int, float]]:
+    """For each latent of `one` the latent of `other` that varies with it over the same faces.
+
+    Posterior means (N, L) and (N, M) of the same N pictures -> L pairs (index, correlation).
+    """
+    from betavae.metrics.attributes import correlations
+
+    matrix = correlations(one, other)
+    best = matrix.abs().argmax(1)
+    return [(int(k), float(matrix[i, k])) for i, k in enumerate(best)]
+
+
+def latent_row(latent: Latent) -> dict[str, Any]:
+    """For latents.json, rounded to what is meant."""
+    return {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(latent).items()}
+
+
+@torch.no_grad()
+def encode_all(vae: VAE, images: Tensor, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+    """uint8 pictures (N, C, 64, 64) -> posterior means and KL per latent, both (N, L)."""
+    means, divergences = [], []
+    for chunk in images.split(batch_size):
+        posterior = vae.encode(chunk.float() / 255)
+        means.append(posterior.mean)
+        divergences.append(posterior.kl())
+    return torch.cat(means), torch.cat(divergences)

@@ -1,0 +1,160 @@
+"""The model card of a bundle, for people and for the Hub's `model-index`."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from betavae.bundle import Latent
+
+QUOTED = (  # score, name in the table, unit, digits
+    ("psnr", "PSNR", "dB", 2),
+    ("ssim", "SSIM", "", 3),
+    ("kl", "KL", "nats", 1),
+    ("reconstruction", "-log p(x given z)", "nats", 0),
+    ("elbo", "ELBO", "nats", 0),
+    ("active_latents", "Active latents", "", 0),
+    ("pca_psnr", "PSNR of a PCA with as many components", "dB", 2),
+)
+
+
+def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) -> str:
+    """README.md of weights/NAME: front matter, figure, scores, latents, commands."""
+    front = ModelCardData(
+        license="other",
+        license_name="non-commercial-research",
+        license_link="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        library_name="beta-vae",
+        tags=["beta-vae", "disentanglement", "vae", "image-generation"],
+        datasets=["celeba"] if config["data"]["name"] == "celeba" else None,
+        model_name=name,
+        eval_results=[
+            EvalResult(
+                task_type="image-feature-extraction",
+                dataset_type=config["data"]["name"],
+                dataset_name=f"{config['data']['name']}, validation split",
+                metric_type=score,
+                metric_name=title,
+                metric_value=metrics["scores"][score],
+            )
+            for score, title, _, _ in QUOTED
+        ],
+    )
+    return "\n".join(
+        [
+            f"---\n{front.to_yaml()}\n---",
+            f"# {config['title']} on {_data_name(config)}",
+            "",
+            f"![What each latent changes: five faces, eight values from -3 to 3]({_FIGURE})",
+            "",
+            *_what_it_is(config),
+            "",
+            *_scores(metrics),
+            "",
+            *_latents(latents),
+            "",
+            *_commands(name, config),
+            "",
+            *_limits(config),
+            "",
+        ]
+    )
+
+
+_FIGURE = "traversal.png"
+
+
+def _data_name(config: dict) -> str:
+    return "CelebA faces" if config["data"]["name"] == "celeba" else "pictures"
+
+
+def _what_it_is(config: dict[str, Any]) -> list[str]:
+    training, data = config["training"], config["data"]
+    return [
+        f"A `{config['architecture']}` variational autoencoder with {config['latents']} latents "
+        f"({config['parameters']:,} parameters), objective `{training['objective']}`, trained on "
+        f"{data['training_pictures']:,} pictures ({data['crop']}) for {training['steps_done']:,} "
+        f"steps of {training['batch_size']}, seed {training['seed']}, "
+        f"{config['seconds'] / 60:.0f} minutes on a CPU core or better, by code version "
+        f"`{config['code_version']}`. log β_norm = log(β·M/N) = {config['log_beta_norm']}.",
+    ]
+
+
+def _scores(metrics: dict[str, Any]) -> list[str]:
+    rows = ["## Scores", "", "| score | value | |", "|---|---|---|"]
+    for score, title, unit, digits in QUOTED:
+        stated = metrics["tolerance"].get(score)
+        within = f"± {stated:g} on another machine" if stated else ""
+        rows.append(f"| {title} | {metrics['scores'][score]:,.{digits}f} {unit} | {within} |")
+    pictures = metrics["pictures"]
+    rows += [
+        "",
+        f"Protocol: {metrics['protocol']}. {pictures['validation']:,} validation pictures; PCA of "
+        f"{metrics['scores']['pca_components']} components on {pictures['pca']:,} training "
+        f"pictures; seed {metrics['seed']}; code version `{metrics['code_version']}`.",
+    ]
+    return rows
+
+
+def _latents(latents: list[Latent]) -> list[str]:
+    rows = [
+        "## Latents",
+        "",
+        "Mean KL over the validation split, and the attributes whose correlation with the "
+        "posterior mean is largest. Brightness, warm colours and light are measured on the "
+        "picture; the others are CelebA's annotations.",
+        "",
+        "| latent | KL, nats | tracks |",
+        "|---|---|---|",
+    ]
+    for latent in sorted(latents, key=lambda latent: -latent.kl):
+        if latent.active:
+            tracks = ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in latent.tracks)
+            rows.append(f"| z{latent.index} | {latent.kl:.2f} | {tracks} |")
+    return rows
+
+
+def _commands(name: str, config: dict[str, Any]) -> list[str]:
+    training = config["training"]
+    words = ["python -m betavae train", training["data"], "--data DATA"]
+    words += ["--objective", training["objective"]]
+    for setting, value in training["objective_settings"].items():
+        words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
+    for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
+        words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
+    for option in ("warm_up", "decay", "precision", "memory_format", "seed"):
+        words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
+    return [
+        "## Reproduce",
+        "",
+        "```sh",
+        f"{' '.join(words)} --run runs/{name}",
+        f"python -m betavae publish runs/{name} --data DATA --to weights/{name}",
+        f"python -m betavae evaluate weights/{name} --data DATA   # the scores above",
+        f"python -m betavae traverse weights/{name}               # the figure",
+        "```",
+        "",
+        "```python",
+        "from betavae import VAE",
+        f'vae = VAE.from_pretrained("weights/{name}")',
+        "posterior = vae.encode(images)   # (N, 3, 64, 64) in [0, 1] -> .mean, .log_variance",
+        "faces = vae.decode(posterior.mean).mean",
+        "```",
+    ]
+
+
+def _limits(config: dict[str, Any]) -> list[str]:
+    if config["data"]["name"] != "celeba":
+        return []
+    return [
+        "## Data and limits",
+        "",
+        "Trained on CelebA (Liu et al., ICCV 2015), which is for non-commercial research only; so "
+        "are these weights. No CelebA picture is part of this bundle: the figure is decoder output "
+        "and the stored codes are posterior means. CelebA's faces are celebrities, mostly young "
+        "and light-skinned, and its attributes are annotators' opinions: a latent that follows "
+        '"attractive" or "male" says what those annotators wrote, nothing about a person. Not '
+        "for identifying or judging anybody.",
+    ]

@@ -1,0 +1,149 @@
+"""A finished run -> a bundle: weights, what each latent means, codes, figure; then the scores."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from betavae import checkpoints
+from betavae.bundle import Latent, encode_all, latent_row
+from betavae.card import model_card
+from betavae.metrics.attributes import (
+    PICTURE_STATISTICS,
+    correlations,
+    picture_statistics,
+    readable,
+)
+from betavae.metrics.faces import evaluate_faces
+from betavae.model import VAE
+from betavae.model.vae import digest
+from betavae.objectives import OBJECTIVES
+from betavae.training import TrainingConfig, write_history
+from betavae.traversal import traversal_figure
+from betavae.version import code_version
+
+STORED_FACES = 256  # posterior means to start from: 32 kB a bundle
+FIGURE_FACES = 5  # rows of the paper's figure
+FIGURE_LATENTS = 9  # blocks of it; a VAE has more active ones than a page holds
+TRACKED = 3  # attributes listed a latent
+
+
+def package(run: Path, folder: Path, training, validation) -> None:
+    """Write the whole bundle `folder` from the run's checkpoint and the data it was trained on."""
+    state = checkpoints.read(run)
+    config = TrainingConfig(**state["config"])
+    vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
+    vae.load_state_dict(state["vae"])
+    vae.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_weights(vae, folder / "model.safetensors")
+    _write_json(folder / "config.json", _config(vae, config, state, folder, training, validation))
+    write_history(folder / "history.csv", state["history"])
+
+    means, kl = encode_all(vae, validation.images)
+    latents = describe_latents(means, kl, validation)
+    _write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
+    codes = means[stored_faces(len(means))]
+    save_file({"means": codes.contiguous()}, folder / "codes.safetensors")
+    strongest = sorted(latents, key=lambda latent: -latent.kl)[:FIGURE_LATENTS]
+    shown = [latent for latent in strongest if latent.active] or strongest[:1]
+    figure = traversal_figure(
+        vae,
+        codes[:FIGURE_FACES],
+        [latent.index for latent in shown],
+        [latent.label for latent in shown],
+        columns=3,
+    )
+    figure.save(folder / "traversal.png", optimize=True)
+    measure(folder, vae, training, validation)
+
+
+def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
+    """Compute every score, write metrics.json and the model card that quotes it."""
+    metrics = evaluate_faces(vae, training, validation, seed)
+    metrics["code_version"] = code_version()
+    _write_json(folder / "metrics.json", metrics)
+    config = json.loads((folder / "config.json").read_text())
+    latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_text())]
+    (folder / "README.md").write_text(model_card(folder.name, config, latents, metrics))
+    return metrics
+
+
+def stored_faces(count: int) -> Tensor:
+    """Which validation faces a bundle stores: the same ones for every model of a data set."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randperm(count, generator=generator)[:STORED_FACES]
+
+
+def describe_latents(means: Tensor, kl: Tensor, validation) -> list[Latent]:
+    """KL, range and what it tracks for every latent, over the whole validation split."""
+    names, values = list(PICTURE_STATISTICS), [picture_statistics(validation.images)]
+    if validation.attributes is not None:
+        names += [readable(name) for name in validation.attribute_names]
+        values.append(validation.attributes.float())
+    matrix = correlations(means, torch.cat(values, dim=1))
+    quantiles = means.quantile(torch.tensor([0.01, 0.99]), dim=0)
+    latents = []
+    for k in range(means.shape[1]):
+        best = matrix[k].abs().argsort(descending=True)[:TRACKED].tolist()
+        latents.append(
+            Latent(
+                index=k,
+                kl=kl[:, k].mean().item(),
+                mean=means[:, k].mean().item(),
+                deviation=means[:, k].std().item(),
+                low=quantiles[0, k].item(),
+                high=quantiles[1, k].item(),
+                tracks=[
+                    {"name": names[i], "correlation": round(matrix[k, i].item(), 4)} for i in best
+                ],
+            )
+        )
+    return latents
+
+
+def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:
+    """The arguments of VAE at the top level, as the Hub's mixin reads them, and how it was made."""
+    pixels = config.channels * 64 * 64
+    beta = config.objective_settings.get("beta", 1.0)
+    return {
+        "architecture": config.architecture,
+        "channels": config.channels,
+        "latents": config.latents,
+        "likelihood": config.likelihood,
+        "title": OBJECTIVES[config.objective].title.format(**config.objective_settings),
+        "weights_sha256": digest(folder / "model.safetensors"),
+        "parameters": sum(p.numel() for p in vae.parameters()),
+        "log_beta_norm": round(math.log(beta * config.latents / pixels), 4),
+        "training": {**state["config"], "steps_done": state["step"]},
+        "seconds": round(state["seconds"]),
+        "data": {
+            "name": config.data,
+            "training_pictures": len(training),
+            "validation_pictures": len(validation),
+            "crop": "the centre 148x148 of CelebA's 178x218 frame, bicubic, 64x64"
+            if config.data == "celeba"
+            else "the centre square, bicubic, 64x64",
+        },
+        "code_version": state["code_version"],
+    }
+
+
+def _save_weights(vae: VAE, path: Path) -> None:
+    tensors = {name: tensor.contiguous() for name, tensor in vae.state_dict().items()}
+    part = path.with_suffix(".part")
+    save_file(tensors, part, metadata={"format": "pt"})
+    os.replace(part, path)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    os.replace(part, path)

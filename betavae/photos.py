@@ -1,0 +1,168 @@
+"""Anyone's photo -> an upright RGB picture, or one sentence that says what is wrong with it."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+MAX_BYTES = 20_000_000  # of the file
+MAX_PIXELS = 60_000_000  # checked in the header, before anything is decoded
+# What phones, cameras and browsers write. Pillow reads far more, some of it by running programs.
+Image.init()  # Pillow knows only the commonest formats until it is asked for all
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+
+ORIENTATION_TAG = 0x0112
+# EXIF orientation -> what turns the stored pixels upright; 1 is upright already.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class PhotoError(ValueError):
+    """The photo cannot be used; the message is one sentence: what is wrong and what to do."""
+
+
+def open_photo(source: str | os.PathLike | bytes | BinaryIO) -> Image.Image:
+    """Read a photo from a path, from its encoded bytes or from an open binary file.
+
+    Returns it upright and RGB, at full size; of an animation, the first frame. Raises PhotoError
+    for a file over MAX_BYTES or MAX_PIXELS, before decoding it, and for anything that is not a
+    whole picture in one of FORMATS.
+    """
+    encoded = _read(source)
+    if not encoded:
+        raise PhotoError("The file is empty; choose another photo.")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 million pixels on; the limit here is lower and says it better.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels("over 170") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(_not_a_picture(encoded)) from error
+    except Exception as error:  # hostile bytes make Pillow raise nearly anything
+        raise _damaged() from error
+    with picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise _too_many_pixels(f"{picture.width * picture.height / 1e6:.0f}")
+        return upright_rgb(picture)
+
+
+def upright_rgb(photo: Image.Image) -> Image.Image:
+    """A picture of any Pillow mode, with its EXIF turn still to do -> upright and RGB.
+
+    Transparent parts become white; 16 bits, 32 bits and floats are scaled to 8 bits. `photo` stays
+    as it is, and is itself returned where nothing had to change. Raises PhotoError where the
+    pixels cannot be decoded or converted.
+    """
+    try:
+        photo.load()
+        orientation = _orientation(photo)  # asked first: conversion may lose the tag
+        rgb = _to_rgb(photo)
+    except Exception as error:  # the pixels are decoded here: see open_photo
+        raise _damaged() from error
+    if orientation in UPRIGHT:
+        rgb = rgb.transpose(UPRIGHT[orientation])
+    if rgb is not photo:
+        rgb.info = {}  # else the EXIF turn would be done again by the next reader
+    return rgb
+
+
+def _read(source) -> bytes:
+    """The encoded photo; never more than MAX_BYTES of it."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        encoded = bytes(source)
+    elif isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        try:
+            if not path.is_file():  # nor a pipe or a device, which would never end
+                raise PhotoError(f"There is no file {path}; check the path.")
+            with path.open("rb") as stream:
+                encoded = stream.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            if isinstance(error, PhotoError):
+                raise
+            raise PhotoError(f"The file {path} cannot be read; check its permissions.") from error
+    else:
+        encoded = source.read(MAX_BYTES + 1)
+        if not isinstance(encoded, bytes):
+            raise PhotoError("The photo was opened as text; open it with mode 'rb'.")
+    if len(encoded) > MAX_BYTES:
+        raise PhotoError(
+            f"The file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller copy of the photo."
+        )
+    return encoded
+
+
+def _orientation(photo: Image.Image) -> int:
+    try:
+        return photo.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # a damaged EXIF block is common, and no reason to refuse the pixels
+        return 1
+
+
+def _to_rgb(photo: Image.Image) -> Image.Image:
+    if photo.mode.startswith("I") or photo.mode == "F":
+        return _deep_to_rgb(photo)
+    if photo.has_transparency_data:
+        return _over_white(photo.convert("RGBA"))
+    if photo.mode == "LAB":
+        to_srgb = ImageCms.buildTransform(
+            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+        )
+        return ImageCms.applyTransform(photo, to_srgb)
+    if photo.mode == "RGB" and type(photo) is Image.Image:
+        return photo
+    return photo.convert("RGB")
+
+
+def _over_white(rgba: Image.Image) -> Image.Image:
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=rgba.getchannel("A"))
+    return white
+
+
+def _deep_to_rgb(photo: Image.Image) -> Image.Image:
+    """Grey values of 16 or 32 bits, or floats -> RGB."""
+    if photo.mode.startswith("I;16"):
+        grey = np.asarray(photo) >> 8
+    else:
+        values = np.nan_to_num(np.asarray(photo, np.float32), nan=0, posinf=0, neginf=0)
+        grey = np.clip(values * (255 / _white_level(photo.mode, values.max())), 0, 255).round()
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+
+
+def _white_level(mode: str, brightest: float) -> float:
+    """These modes do not say which value is white: the customary one that holds the brightest."""
+    customary = (1, 255, 65535) if mode == "F" else (255, 65535)
+    return next((white for white in customary if brightest <= white), brightest)
+
+
+def _not_a_picture(encoded: bytes) -> str:
+    if encoded[4:8] == b"ftyp" and encoded[8:11] in (b"hei", b"hev", b"mif"):
+        return "HEIC photos cannot be read here; save the photo as JPEG and try again."
+    return "The file is not a picture that can be read; choose a JPEG, PNG or WebP photo."
+
+
+def _damaged() -> PhotoError:
+    return PhotoError("The photo is damaged or incomplete; save or download it again.")
+
+
+def _too_many_pixels(millions: str) -> PhotoError:
+    return PhotoError(
+        f"The photo has {millions} million pixels, more than the {MAX_PIXELS // 1_000_000} million "
+        "that are allowed; save a smaller copy of it."
+    )

@@ -1,0 +1,217 @@
+// The live board. Gradio runs this once, with `element`, `props`, `watch` and `server`.
+const root = element.querySelector('.board');
+const models = Object.fromEntries(props.models.map(m => [m.name, m]));
+const names = props.models.map(m => m.name);
+const state = {
+  codes: Object.fromEntries(names.map(n => [n, zeros(n)])),   // what is decoded
+  start: Object.fromEntries(names.map(n => [n, zeros(n)])),   // where the reset arrows lead
+  shown: names.slice(0, 2), output: 'mean', strips: true, seed: 1,
+};
+const parts = {};                                             // the DOM of each model
+const SIZE = 256;                                             // a face has 64 pixels: the canvas smooths
+
+function zeros(name) { return models[name].latents.map(() => 0); }
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+// ---- what is on the page -------------------------------------------------------------------
+const stage = make('div', {className: 'stage'});
+const status = make('p', {className: 'status'});
+status.setAttribute('role', 'status');
+const panels = make('div', {className: 'panels'});
+
+function buildModel(model) {
+  const picture = make('canvas', {width: SIZE, height: SIZE});
+  picture.setAttribute('role', 'img');
+  picture.setAttribute('aria-label', `Face decoded by ${model.title}`);
+  picture.dataset.model = model.name;
+  const figure = make('figure', {}, picture, make('figcaption', {textContent: model.title}));
+  const active = model.latents.filter(l => l.active), folded = model.latents.filter(l => !l.active);
+  const count = `${active.length} of ${model.latents.length} latents active`;
+  const panel = make('section', {className: 'panel'},
+    make('h3', {}, model.title, make('small', {textContent: count})),
+    make('div', {className: 'sliders'}, ...active.map(l => buildLatent(model, l, true))));
+  panel.setAttribute('aria-label', `Latents of ${model.title}`);
+  if (folded.length) {
+    const summary = `${folded.length} inactive latents (they carry under 0.05 nats: nothing moves)`;
+    panel.append(make('details', {}, make('summary', {textContent: summary}),
+      make('div', {className: 'sliders'}, ...folded.map(l => buildLatent(model, l, false)))));
+  }
+  return {figure, picture, panel, latents: parts[model.name]?.latents ?? {}};
+}
+
+function buildLatent(model, latent, withStrip) {
+  const id = `${element.id || 'board'}-${model.name}-${latent.index}`;
+  const range = make('input', {type: 'range', min: -3, max: 3, step: 0.01, value: 0, id});
+  const number = make('input', {type: 'number', min: -3, max: 3, step: 0.1, value: '0.00'});
+  number.setAttribute('aria-label', `Value of ${latent.label}`);
+  const arrow = make('button', {type: 'button', className: 'arrow', textContent: '↺'});
+  arrow.title = 'Back to the face you started from';
+  arrow.setAttribute('aria-label', `Reset ${latent.label}`);
+  const label = make('label', {htmlFor: id, textContent: latent.label});
+  label.title = `${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
+  const box = make('div', {className: 'latent'},
+    make('div', {className: 'head'}, label, number, arrow), range);
+  const entry = {range, number, strip: null};
+  range.addEventListener('input', () => move(model.name, latent.index, +range.value));
+  number.addEventListener('change', () => {
+    if (number.value !== '' && isFinite(+number.value))
+      move(model.name, latent.index, Math.max(-3, Math.min(3, +number.value)));
+    show(model.name, latent.index);
+  });
+  arrow.addEventListener('click', () => {
+    move(model.name, latent.index, state.start[model.name][latent.index]);
+  });
+  if (withStrip) {
+    entry.strip = make('canvas', {className: 'strip', width: 7 * 64, height: 64});
+    entry.strip.setAttribute('aria-hidden', 'true');
+    entry.strip.title = 'What this latent does from here, from −3 to 3; click to go there';
+    entry.strip.addEventListener('click', event => {
+      const across = event.offsetX / entry.strip.clientWidth;
+      move(model.name, latent.index, Math.max(-3, Math.min(3, Math.floor(across * 7) - 3)));
+    });
+    box.append(entry.strip);
+  }
+  (parts[model.name] ??= {latents: {}}).latents[latent.index] = entry;
+  return box;
+}
+
+// ---- from a slider to a picture --------------------------------------------------------------
+function show(name, index) {                                  // the controls follow the code
+  const {range, number} = parts[name].latents[index], value = state.codes[name][index];
+  range.value = value;
+  if (document.activeElement !== number) number.value = value.toFixed(2);
+  range.style.setProperty('--at', `${(Math.max(-3, Math.min(3, value)) + 3) / 6 * 100}%`);
+}
+function move(name, index, value) {
+  state.codes[name][index] = value;
+  show(name, index);
+  want([name]);
+}
+function setFace(codes, note, remember = true) {
+  for (const name of names) {
+    const code = codes[name];
+    if (!code || code.length !== models[name].latents.length) continue;
+    state.codes[name] = code.slice();
+    if (remember) state.start[name] = code.slice();
+    models[name].latents.forEach(l => show(name, l.index));
+  }
+  say(note);
+  want(state.shown);
+}
+
+// Newest wins: at most `in_flight` requests, each with the codes of now; an answer older than the
+// picture on the page is dropped, and a wish made meanwhile is sent as soon as there is room.
+const wanted = new Set(), drawn = {};
+let busy = 0, sent = 0;
+function want(which) {
+  which.filter(n => state.shown.includes(n)).forEach(n => wanted.add(n));
+  pump();
+  scheduleStrips();
+}
+function pump() {
+  while (wanted.size && busy < props.in_flight) {
+    const sequence = ++sent, codes = {};
+    for (const name of wanted) codes[name] = state.codes[name].slice();
+    wanted.clear();
+    busy++;
+    server.frame({codes, output: state.output, seed: state.seed})
+      .then(answer => draw(answer, sequence))
+      .catch(() => say('The server does not answer; the picture is not up to date.', true))
+      .finally(() => { busy--; pump(); });
+  }
+}
+async function draw(answer, sequence) {
+  if (!answer || answer.error) return say(answer?.error ?? 'The server could not decode.', true);
+  const decoded = await Promise.all(Object.entries(answer.pictures).map(
+    async ([name, uri]) => [name, await load(uri)]));
+  for (const [name, image] of decoded) {
+    if (sequence < (drawn[name] ?? 0)) continue;
+    drawn[name] = sequence;
+    const context = parts[name].picture.getContext('2d');
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(image, 0, 0, SIZE, SIZE);
+  }
+  root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
+  root.dataset.settled = String(!wanted.size && sequence === sent);
+}
+async function load(uri) {
+  const image = new Image();
+  image.src = uri;
+  await image.decode();
+  return image;
+}
+function say(text, wrong = false) {
+  status.textContent = text ?? '';
+  status.classList.toggle('wrong', wrong);
+}
+
+// The strips of the other latents change with every move: they wait until the hand rests.
+let timer = null, striping = false, again = false;
+function scheduleStrips() {
+  clearTimeout(timer);
+  if (state.strips) timer = setTimeout(drawStrips, 220);
+}
+async function drawStrips() {
+  if (striping) { again = true; return; }
+  striping = true;
+  const codes = Object.fromEntries(state.shown.map(n => [n, state.codes[n].slice()]));
+  try {
+    const answer = await server.strips({codes, output: state.output});
+    for (const [name, uri] of Object.entries(answer?.sheets ?? {})) {
+      if (!uri) continue;
+      const image = await load(uri);
+      models[name].latents.filter(l => l.active).forEach((latent, row) => {
+        parts[name].latents[latent.index].strip.getContext('2d')
+          .drawImage(image, 0, 64 * row, 7 * 64, 64, 0, 0, 7 * 64, 64);
+      });
+    }
+    root.dataset.strips = +(root.dataset.strips ?? 0) + 1;
+  } catch { say('The server does not answer; the strips are not up to date.', true); }
+  striping = false;
+  if (again) { again = false; scheduleStrips(); }
+}
+
+// ---- commands from the rest of the page ------------------------------------------------------
+function showModels(which) {
+  state.shown = which.filter(n => n in models);
+  root.dataset.count = state.shown.length;
+  stage.replaceChildren(...state.shown.map(n => parts[n].figure));
+  panels.replaceChildren(...state.shown.map(n => parts[n].panel));
+  want(state.shown);
+}
+async function ask(question) {
+  try {
+    const answer = await question;
+    if (answer?.codes) setFace(answer.codes, answer.note);
+    else say(answer?.error ?? 'The server could not find a face.', true);
+  } catch { say('The server does not answer.', true); }
+}
+const commands = {
+  start: () => ask(server.real_face({})),
+  real: () => ask(server.real_face({})),
+  random: () => ask(server.random_face({models: state.shown})),
+  reset: () => setFace(Object.fromEntries(names.map(n => [n, zeros(n)])),
+    'All latents at zero: the face in the middle of the prior.'),
+  face: command => setFace(command.codes ?? {}, command.note),
+  show: command => showModels(command.models ?? []),
+  output: command => { state.output = command.output; want(state.shown); },
+  strips: command => {
+    state.strips = command.strips;
+    root.classList.toggle('plain', !command.strips);
+    scheduleStrips();
+  },
+};
+function obey() {
+  const command = JSON.parse(JSON.stringify(props.value ?? {}));
+  commands[command.action]?.(command);
+}
+
+for (const model of props.models) parts[model.name] = buildModel(model);
+root.append(make('div', {className: 'side'}, stage, status), panels);
+showModels(state.shown);
+watch('value', obey);
+obey();

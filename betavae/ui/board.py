@@ -1,0 +1,139 @@
+"""The live board: pictures that follow the sliders at the screen's own rate.
+
+The sliders live in the browser. Each change asks the server function `frame` for the pictures of
+the codes that changed; board.js keeps only the newest wish and a few requests in flight, and drops
+answers older than the picture shown. No Gradio event runs and no file is written while dragging.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+
+from betavae.data.images import to_picture
+from betavae.ui import checks
+from betavae.ui.studio import Studio, data_uri, sheet
+
+HERE = Path(__file__).parent
+IN_FLIGHT = 3  # over 80 ms of network one request at a time gives 10 frames a second, three give 33
+
+
+def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
+    """The component. Set its value to a command: {"action": ..., "at": anything new}.
+
+    face    {"codes": {model: numbers}, "note": text}: show this face, remember it for the arrows
+    random, real, reset                              : a new face, drawn or stored; all latents zero
+    show    {"models": names}                        : which models, side by side
+    output  {"output": "mean" | "sample"}            : which picture of p(x|z)
+    strips  {"strips": bool}                         : the strips under the sliders
+    """
+    names = studio.names
+    return gr.HTML(
+        {"action": "start"},
+        html_template="<div class='board'></div>",
+        css_template=(HERE / "board.css").read_text(),
+        js_on_load=(HERE / "board.js").read_text(),
+        server_functions=_server_functions(studio),
+        models=[_describe(studio, name) for name in names],
+        in_flight=IN_FLIGHT,
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
+def _describe(studio: Studio, name: str) -> dict[str, Any]:
+    """What the browser needs to draw a model's sliders, strongest latent first."""
+    bundle = studio.bundles[name]
+    return {
+        "name": name,
+        "title": bundle.title,
+        "latents": [
+            {
+                "index": latent.index,
+                "label": latent.label,
+                "kl": round(latent.kl, 2),
+                "active": latent.active,
+                "tracks": ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in latent.tracks),
+            }
+            for latent in bundle.by_kl
+        ],
+    }
+
+
+def _server_functions(studio: Studio) -> list:
+    """frame, strips, real_face, random_face: each takes one JSON value and never raises.
+
+    An exception would reach the browser as `undefined`; a refusal travels as {"error": sentence}.
+    """
+
+    def frame(request: dict) -> dict:
+        """{"codes": {model: numbers}, "output", "seed"} -> {"pictures": {model: data URI}}."""
+        wanted = _codes(studio, request)
+        output = checks.output(request.get("output", "mean"))
+        seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
+        return {
+            "pictures": {
+                name: data_uri(to_picture(studio.decode(name, code, output, seed)[0]))
+                for name, code in wanted.items()
+            }
+        }
+
+    def strips(request: dict) -> dict:
+        """{"codes": {model: numbers}, "output"} -> {"sheets": {model: data URI}}.
+
+        A row an active latent, strongest first, and a column a value from -3 to 3.
+        """
+        wanted = _codes(studio, request)
+        output = checks.output(request.get("output", "mean"))
+        sheets = {}
+        for name, code in wanted.items():
+            latents = [latent.index for latent in studio.bundles[name].active]
+            frames = studio.strips(name, code[0], latents, output)
+            sheets[name] = data_uri(sheet(frames), quality=85) if latents else None
+        return {"sheets": sheets}
+
+    def real_face(request: Any) -> dict:
+        """A random stored validation face, as every model codes it -> {"codes", "note"}."""
+        index = int(torch.randint(studio.faces(), ()))
+        codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
+        return {"codes": codes, "note": f"Validation face {index}, as each model encodes it."}
+
+    def random_face(request: dict) -> dict:
+        """{"models": names} -> {"codes", "note"}: drawn from the first one's prior."""
+        names = request.get("models") if isinstance(request, dict) else None
+        if not isinstance(names, list) or not names:
+            raise checks.Refused("Name the models that are shown.")
+        names = [checks.model_name(name, studio.names) for name in names]
+        generator = torch.Generator().manual_seed(torch.seed() % 2**63)
+        codes = studio.random_face(list(dict.fromkeys(names)), generator)
+        note = f"Drawn from the prior of {studio.title(names[0])}"
+        note += ", then encoded by the other." if len(names) > 1 else "."
+        return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
+
+    return [_answering(f) for f in (frame, strips, real_face, random_face)]
+
+
+def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:
+    wanted = request.get("codes") if isinstance(request, dict) else None
+    if not isinstance(wanted, dict) or not 0 < len(wanted) <= len(studio.names):
+        raise checks.Refused("Send one code a model.")
+    return {
+        checks.model_name(name, studio.names): checks.codes(code, studio.bundles[name].vae.latents)
+        for name, code in wanted.items()
+    }
+
+
+def _answering(function):
+    """The same function, with a refusal as {"error": sentence}."""
+
+    def answer(request: Any) -> dict:
+        try:
+            return function(request)
+        except checks.Refused as refusal:
+            return {"error": str(refusal)}
+
+    answer.__name__ = function.__name__
+    return answer

@@ -1,0 +1,58 @@
+"""What a visitor sends, checked: each refusal is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LARGEST = 20.0  # a standard normal latent never comes near; beyond it decoders saturate
+MOST_CODES = 64  # in one call
+
+
+class Refused(ValueError):
+    """The request cannot be served; the message is for the person who sent it."""
+
+
+def model_name(value: Any, names: Collection[str]) -> str:
+    """One of the served models."""
+    if not isinstance(value, str) or value not in names:
+        raise Refused(f"There is no such model here; choose one of: {', '.join(names)}.")
+    return value
+
+
+def output(value: Any) -> str:
+    """Which picture of p(x|z) is asked for."""
+    if value not in ("mean", "sample"):
+        raise Refused("The output must be 'mean' or 'sample'.")
+    return value
+
+
+def whole_number(value: Any, low: int, high: int, what: str) -> int:
+    """An integer from `low` to `high`, both included; JSON's 3.0 is one too."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    if not good or not low <= value <= high:
+        raise Refused(f"{what} must be a whole number from {low} to {high}.")
+    return int(value)
+
+
+def codes(value: Any, latents: int) -> Tensor:
+    """A code or a list of codes -> float (N, latents), N from 1 to MOST_CODES, all finite."""
+    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+    if len(rows) > MOST_CODES:
+        raise Refused(f"{len(rows)} codes are too many for one call; send at most {MOST_CODES}.")
+    for row in rows:
+        if not isinstance(row, list) or len(row) != latents:
+            got = f"{len(row)} numbers" if isinstance(row, list) else "something else"
+            raise Refused(f"A code of this model is a list of {latents} numbers, not {got}.")
+        for number in row:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise Refused("A code holds numbers only.")
+            if not math.isfinite(number) or abs(number) > LARGEST:
+                raise Refused(
+                    f"Each latent must be finite and between -{LARGEST:g} and {LARGEST:g}."
+                )
+    return torch.tensor(rows, dtype=torch.float32)

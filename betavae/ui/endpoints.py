@@ -1,0 +1,127 @@
+"""The API: /decode, /encode, /reconstruct, /traverse, for gradio_client and plain HTTP."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+import torch
+from PIL import Image
+
+from betavae.data.images import to_picture, to_tensor
+from betavae.faces import FaceModelError, NoFaceFound, align_face, centre_crop
+from betavae.photos import PhotoError, open_photo
+from betavae.traversal import traverse as traverse_latents
+from betavae.ui import checks
+from betavae.ui.reconstruct import photo_input
+from betavae.ui.studio import Studio, png_uri
+
+MOST_FRAMES = 64
+
+
+def build(studio: Studio) -> None:
+    """Register the four endpoints in the current Blocks."""
+
+    def decode(
+        latents: list[list[float]], model: str, output: str = "mean", seed: int = 0
+    ) -> list[str]:
+        """Decode codes. latents: a list of codes, each with a number per latent; model: its name;
+        output: 'mean' or 'sample' of p(x|z). Returns a PNG data URI (64x64) a code."""
+        name = checks.model_name(model, studio.names)
+        codes = checks.codes(latents, studio.bundles[name].vae.latents)
+        seed = checks.whole_number(seed, 0, 2**31, "The seed")
+        pictures = studio.decode(name, codes, checks.output(output), seed)
+        return [png_uri(to_picture(picture)) for picture in pictures]
+
+    def traverse(
+        latents: list[float], model: str, latent: int, frames: int = 8, output: str = "mean"
+    ) -> dict[str, Any]:
+        """Set one latent of a code to evenly spaced values from -3 to 3. Returns the values, a PNG
+        data URI a value, and the latent's label."""
+        name = checks.model_name(model, studio.names)
+        vae = studio.bundles[name].vae
+        codes = checks.codes(latents, vae.latents)
+        index = checks.whole_number(latent, 0, vae.latents - 1, "The latent")
+        count = checks.whole_number(frames, 2, MOST_FRAMES, "The number of frames")
+        values = torch.linspace(-3, 3, count)
+        with torch.inference_mode():
+            pictures = traverse_latents(vae, codes[:1], [index], values, checks.output(output))
+        return {
+            "label": next(k.label for k in studio.bundles[name].latents if k.index == index),
+            "values": values.tolist(),
+            "frames": [png_uri(to_picture(picture)) for picture in pictures[0, 0]],
+        }
+
+    def encode(path: str | None, model: str) -> dict[str, Any]:
+        """Find and align the face in a photo and encode it. Returns mean, log_variance and KL per
+        latent (nats), and whether a face was found."""
+        name = checks.model_name(model, studio.names)
+        crop, found = _crop(path)
+        with torch.inference_mode():
+            posterior = studio.bundles[name].vae.encode(to_tensor(crop)[None].float() / 255)
+        return {
+            "mean": posterior.mean[0].tolist(),
+            "log_variance": posterior.log_variance[0].tolist(),
+            "kl": posterior.kl()[0].tolist(),
+            "aligned": found,
+        }
+
+    def reconstruct(path: str | None, model: str) -> dict[str, Any]:
+        """Find and align the face in a photo, encode and decode it. Returns the crop and the
+        reconstruction (PNG data URIs), PSNR (dB), SSIM and KL (nats)."""
+        name = checks.model_name(model, studio.names)
+        crop, found = _crop(path)
+        made = studio.reconstruct(name, crop)
+        return {
+            "crop": png_uri(crop),
+            "reconstruction": png_uri(made.picture),
+            "psnr": made.psnr,
+            "ssim": made.ssim,
+            "kl": made.kl,
+            "aligned": found,
+        }
+
+    gr.api(_refusing(decode), api_name="decode", queue=False)
+    gr.api(_refusing(traverse), api_name="traverse", queue=False)
+    for function in (encode, reconstruct):
+        _photo_endpoint(function, studio.names)
+
+
+def _photo_endpoint(function, names: list[str]) -> None:
+    """An endpoint that takes an upload: only a component makes Gradio check where it lies."""
+    photo = photo_input(visible=False)
+    model = gr.Textbox(names[-1] if names else "", label="model", visible=False)
+    result = gr.JSON(visible=False)
+    gr.Button(visible=False).click(
+        _refusing(function),
+        [photo, model],
+        result,
+        api_name=function.__name__,
+        api_description=function.__doc__,
+        queue=False,
+    )
+
+
+def _refusing(function):
+    """The same function, with a refusal as Gradio's error: the caller reads the sentence."""
+
+    @wraps(function)
+    def answer(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except (checks.Refused, PhotoError) as refusal:
+            raise gr.Error(str(refusal), print_exception=False) from refusal
+
+    return answer
+
+
+def _crop(path: str | None) -> tuple[Image.Image, bool]:
+    """The aligned face of an uploaded photo, or its centre; and whether a face was found."""
+    if not path:
+        raise PhotoError("Send a photo.")
+    photo = open_photo(path)
+    try:
+        return align_face(photo).crop, True
+    except (NoFaceFound, FaceModelError):
+        return centre_crop(photo), False

@@ -1,0 +1,57 @@
+"""The page: header, tabs, footer, and how it looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from betavae.ui import compare, endpoints, reconstruct, traverse
+from betavae.ui.markup import notice
+from betavae.ui.studio import Studio
+
+CSS = Path(__file__).with_name("page.css")
+KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
+HEADER = """<header class="masthead"><h1>See disentanglement</h1>
+<p>A face is a handful of numbers here. Drag one and watch what it means.</p></header>"""
+FOOTER = (
+    "Weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et al., "
+    "ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, all "
+    "faces shown are decoder output. Attribute names are its annotators' words. Reproduces "
+    "[β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
+)
+
+
+def theme() -> gr.themes.Base:
+    """Soft, with system fonts: nothing is asked of the network."""
+    return gr.themes.Soft(
+        primary_hue="indigo",
+        neutral_hue="slate",
+        font=["ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole app. Damaged or missing bundles are named at the top; the others work."""
+    with gr.Blocks(
+        title="See disentanglement: β-VAE, live",
+        analytics_enabled=False,
+        delete_cache=(KEEP_SECONDS, KEEP_SECONDS),
+    ) as demo:
+        gr.HTML(HEADER)
+        for problem in studio.problems.values():
+            gr.HTML(notice(problem, wrong=True))
+        if studio.names:
+            with gr.Tabs(selected="traverse") as tabs:
+                with gr.Tab("Traverse", id="traverse"):
+                    board = traverse.build(studio)
+                with gr.Tab("Reconstruct", id="reconstruct"):
+                    reconstruct.build(studio, board, tabs)
+                with gr.Tab("Compare", id="compare"):
+                    compare.build(studio)
+            endpoints.build(studio)
+        else:
+            gr.HTML(notice("No model could be loaded, so there is nothing to show.", wrong=True))
+        gr.Markdown(FOOTER, elem_classes="footnote")
+    return demo.queue(default_concurrency_limit=4, max_size=64)

@@ -1,0 +1,150 @@
+"""Shared fixtures: data sets that the tests draw themselves, in the layouts that people have."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import resource
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+OFFICIAL = (178, 218)  # CelebA's aligned frame
+ATTRIBUTE_LINE = (
+    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "
+    "Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee "
+    "Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard "
+    "Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair "
+    "Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young "
+)
+
+
+@pytest.fixture(autouse=True)
+def _alone_on_this_machine(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's own caches, or takes more than one core."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user-cache")))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the processes that a test starts
+    torch.set_num_threads(1)
+
+
+def smooth_picture(seed: int, size: tuple[int, int]) -> Image.Image:
+    """A random picture of a few soft colour patches: like a face, it survives resizing."""
+    patches = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(picture: Image.Image, name: str) -> bytes:
+    """The picture as a file of the format that `name` ends with."""
+    stream = io.BytesIO()
+    picture.save(stream, Image.registered_extensions()[Path(name).suffix], quality=95)
+    return stream.getvalue()
+
+
+@dataclass(frozen=True)
+class CelebALayout:
+    """A folder in CelebA's official layout, and what was written into it."""
+
+    root: Path
+    attributes: dict[str, list[bool]]  # file name -> 40 values
+    partition: dict[str, int]  # file name -> 0 train, 1 validation, 2 test
+
+    def names(self, part: int) -> list[str]:
+        return [name for name, its_part in self.partition.items() if its_part == part]
+
+
+def write_celeba(
+    root: Path, pictures: dict[str, Image.Image], partition: dict[str, int], archive: bool
+) -> CelebALayout:
+    """Pictures (a folder or a zip), attributes drawn at random, and the partition."""
+    files = {name: encoded(picture, name) for name, picture in pictures.items()}
+    if archive:
+        with zipfile.ZipFile(root / "img_align_celeba.zip", "w") as stream:
+            for name, content in files.items():
+                stream.writestr(f"img_align_celeba/{name}", content)
+    else:
+        (root / "img_align_celeba").mkdir()
+        for name, content in files.items():
+            (root / "img_align_celeba" / name).write_bytes(content)
+    random = np.random.default_rng(0)
+    attributes = {name: (random.random(40) < 0.5).tolist() for name in files}
+    lines = [str(len(files)), ATTRIBUTE_LINE]
+    lines += [
+        f"{name} " + " ".join(" 1" if value else "-1" for value in values)
+        for name, values in attributes.items()
+    ]
+    (root / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    rows = (f"{name} {part}\n" for name, part in partition.items())
+    (root / "list_eval_partition.txt").write_text("".join(rows))
+    return CelebALayout(root, attributes, partition)
+
+
+@pytest.fixture
+def celeba_layout(tmp_path_factory):
+    """celeba_layout(frame, archive, pictures): a new CelebA folder; six training, three
+    validation and two test pictures unless `pictures` (name -> picture) are given to train on."""
+
+    def make(frame=OFFICIAL, archive=False, pictures=None) -> CelebALayout:
+        root = tmp_path_factory.mktemp("celeba")
+        if pictures is not None:
+            return write_celeba(root, pictures, dict.fromkeys(pictures, 0), archive)
+        names = [f"{number:06d}.jpg" for number in range(1, 12)]
+        pictures = {name: smooth_picture(i, frame) for i, name in enumerate(names)}
+        partition = dict(zip(names, [0] * 6 + [1] * 3 + [2] * 2, strict=True))
+        return write_celeba(root, pictures, partition, archive)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def picture_folder(tmp_path_factory) -> Path:
+    """An ImageFolder of 40 pictures of 64x64, some of which fall to validation."""
+    root = tmp_path_factory.mktemp("pictures")
+    for number in range(40):
+        smooth_picture(number, (64, 64)).save(root / f"picture-{number:02d}.png")
+    return root
+
+
+class Pictures:
+    """The least that training and validation need of a data set: random or given uint8 pictures."""
+
+    def __init__(self, images: torch.Tensor):
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, indices: torch.Tensor) -> torch.Tensor:
+        return self.images[indices]
+
+
+@pytest.fixture
+def smooth_pictures():
+    """smooth_pictures(count): a data set of smooth RGB pictures, held in memory."""
+
+    def make(count: int) -> Pictures:
+        arrays = [np.array(smooth_picture(seed, (64, 64))) for seed in range(count)]
+        return Pictures(torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous())
+
+    return make
+
+
+@pytest.fixture
+def file_size_limit():
+    """file_size_limit(bytes): a context in which longer files fail to be written with OSError, as
+    on a full disk (Python ignores the signal that would come with it)."""
+
+    @contextlib.contextmanager
+    def limit(size: int):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit

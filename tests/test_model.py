@@ -1,0 +1,372 @@
+"""The model against closed forms, torch.distributions and the paper's Table 1; weights on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Independent, Normal, kl_divergence
+
+from betavae.model import ARCHITECTURES, VAE, Bernoulli, Gaussian, Posterior, WeightsError
+from betavae.model.likelihoods import GaussianLikelihood
+from betavae.model.vae import digest
+
+LIKELIHOODS = ("gaussian", "bernoulli")
+
+
+@pytest.fixture
+def random() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def posterior_of(random: torch.Generator, count: int, latents: int) -> Posterior:
+    mean, log_variance = torch.randn(2, count, latents, generator=random, dtype=torch.float64)
+    return Posterior(mean, log_variance)
+
+
+class TestPosterior:
+    def test_kl_is_that_of_torch_distributions(self, random):
+        posterior = posterior_of(random, 7, 5)
+        q = Normal(posterior.mean, (posterior.log_variance / 2).exp())
+        prior = Normal(torch.zeros(5, dtype=torch.float64), 1.0)
+        torch.testing.assert_close(posterior.kl(), kl_divergence(q, prior))
+
+    def test_kl_of_the_prior_is_zero(self):
+        assert torch.equal(Posterior(torch.zeros(2, 3), torch.zeros(2, 3)).kl(), torch.zeros(2, 3))
+
+    def test_samples_have_its_moments(self, random):
+        mean, log_variance = torch.tensor([[1.5, -2.0]]), torch.tensor([[-1.0, 1.0]])
+        posterior = Posterior(mean.expand(100_000, 2), log_variance.expand(100_000, 2))
+        z = posterior.sample(random)
+        deviation = (log_variance[0] / 2).exp()
+        torch.testing.assert_close(z.mean(0), mean[0], atol=0.03, rtol=0)
+        torch.testing.assert_close(z.std(0), deviation, atol=0.03, rtol=0)
+
+    def test_same_generator_same_sample(self):
+        posterior = Posterior(torch.zeros(3, 2), torch.zeros(3, 2))
+        first, again, other = (
+            posterior.sample(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        )
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+
+    def test_reparameterise_carries_the_gradient(self):
+        """z = μ + σ ε: dz/dμ = 1 and dz/d(log σ²) = σ ε / 2."""
+        mean = torch.zeros(1, 2, requires_grad=True)
+        log_variance = torch.tensor([[0.0, math.log(4.0)]], requires_grad=True)
+        noise = torch.tensor([[3.0, -1.0]])
+        Posterior(mean, log_variance).reparameterise(noise).sum().backward()
+        assert mean.grad.tolist() == [[1.0, 1.0]]
+        torch.testing.assert_close(log_variance.grad, torch.tensor([[1.5, -1.0]]))
+
+
+class TestLikelihoods:
+    def test_gaussian_log_prob_sums_over_pixels(self, random):
+        mean, images = torch.rand(2, 4, 3, 64, 64, generator=random, dtype=torch.float64)
+        scale = torch.tensor(0.13, dtype=torch.float64)
+        expected = Independent(Normal(mean, scale), 3).log_prob(images)
+        torch.testing.assert_close(Gaussian(mean, scale).log_prob(images), expected)
+
+    def test_bernoulli_log_prob_sums_over_pixels(self, random):
+        logits = 3 * torch.randn(4, 1, 64, 64, generator=random, dtype=torch.float64)
+        images = torch.rand(logits.shape, generator=random).round().double()
+        expected = Independent(TorchBernoulli(logits=logits), 3).log_prob(images)
+        torch.testing.assert_close(Bernoulli(logits).log_prob(images), expected)
+
+    def test_bernoulli_log_prob_stays_finite_where_the_mean_is_0_or_1(self):
+        logits = torch.full((1, 1, 64, 64), 200.0)
+        log_prob = Bernoulli(logits).log_prob(torch.zeros_like(logits))
+        torch.testing.assert_close(log_prob, torch.tensor([-200.0 * 64 * 64]))
+
+    def test_gaussian_samples_have_its_moments(self, random):
+        likelihood = Gaussian(torch.full((20, 3, 64, 64), 0.4), torch.tensor(0.05))
+        sample = likelihood.sample(random)
+        assert abs(sample.mean() - 0.4) < 1e-3
+        assert abs(sample.std() - 0.05) < 1e-3
+
+    def test_gaussian_samples_can_be_shown(self, random):
+        sample = Gaussian(torch.full((2, 3, 64, 64), 0.9), torch.tensor(1.0)).sample(random)
+        assert (sample.min(), sample.max()) == (0, 1)
+
+    def test_bernoulli_samples_have_its_mean(self, random):
+        likelihood = Bernoulli(torch.tensor([-1.0, 2.0])[:, None, None, None].expand(2, 1, 64, 64))
+        draws = torch.stack([likelihood.sample(random) for _ in range(25)])
+        assert draws.unique().tolist() == [0, 1]
+        expected = torch.tensor([-1.0, 2.0]).sigmoid()
+        torch.testing.assert_close(draws.mean((0, 2, 3, 4)), expected, atol=0.01, rtol=0)
+
+
+class TestGaussianScale:
+    """σ² = mean squared error in closed form (Rybkin et al. 2021, equation 5)."""
+
+    @pytest.fixture
+    def images(self, random):
+        return torch.rand(5, 3, 64, 64, generator=random, dtype=torch.float64)
+
+    @pytest.fixture
+    def mean(self, random):
+        shape = (5, 3, 64, 64)
+        return torch.rand(shape, generator=random, dtype=torch.float64).requires_grad_()
+
+    def test_scale_is_the_root_of_the_mean_squared_error(self, mean, images):
+        likelihood = GaussianLikelihood()
+        fitted = likelihood.fit(Gaussian(mean, likelihood.scale), images)
+        torch.testing.assert_close(fitted.scale, (mean - images).square().mean().sqrt().detach())
+        assert torch.equal(fitted.mean, mean)
+
+    def test_it_maximises_the_likelihood(self, mean, images):
+        likelihood = GaussianLikelihood()
+        fitted = likelihood.fit(Gaussian(mean, likelihood.scale), images)
+        best = fitted.log_prob(images).mean()
+        for factor in (0.98, 1.02):
+            assert Gaussian(mean, fitted.scale * factor).log_prob(images).mean() < best
+
+    def test_gradient_is_that_of_half_n_log_mse(self, mean, images):
+        """N = C x 64 x 64 pixels; both losses are means over the batch, in nats."""
+        pixels = 3 * 64 * 64
+        likelihood = GaussianLikelihood()
+        loss = -likelihood.fit(Gaussian(mean, likelihood.scale), images).log_prob(images).mean()
+        (gradient,) = torch.autograd.grad(loss, mean)
+        closed_form = pixels / 2 * (mean - images).square().mean().log()
+        (expected,) = torch.autograd.grad(closed_form, mean)
+        torch.testing.assert_close(gradient, expected)
+
+    def test_stored_scale_starts_at_the_first_batch_and_then_averages(self, images):
+        likelihood = GaussianLikelihood(momentum=0.25)
+        scales = []
+        for error in (0.2, 0.4):
+            fitted = likelihood.fit(Gaussian(images + error, likelihood.scale), images)
+            scales.append((fitted.scale.item(), likelihood.scale.item()))
+        (first, stored_first), (second, stored_second) = scales
+        assert first == pytest.approx(0.2)
+        assert stored_first == pytest.approx(0.2)
+        assert second == pytest.approx(0.4)
+        assert stored_second == pytest.approx(0.75 * 0.2 + 0.25 * 0.4)
+
+    def test_stored_scale_is_the_one_that_decode_uses(self):
+        vae = VAE("conv", 3, 2)
+        vae.likelihood.scale.fill_(0.07)
+        assert vae.decode(torch.zeros(1, 2)).scale == pytest.approx(0.07)
+
+
+class TestArchitectures:
+    @pytest.mark.parametrize("likelihood", LIKELIHOODS)
+    @pytest.mark.parametrize("channels", [1, 3])
+    @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+    def test_shapes_and_range(self, architecture, channels, likelihood, random):
+        vae = VAE(architecture, channels, 6, likelihood)
+        images = torch.rand(2, channels, 64, 64, generator=random)
+        posterior = vae.encode(images)
+        assert posterior.mean.shape == posterior.log_variance.shape == (2, 6)
+        output = vae.decode(50 * torch.randn(2, 6, generator=random))
+        for picture in (output.mean, output.sample(random)):
+            assert picture.shape == (2, channels, 64, 64)
+            assert picture.min() >= 0
+            assert picture.max() <= 1
+        assert output.log_prob(images.round()).shape == (2,)
+
+    def test_forward_decodes_the_posterior_mean(self, random):
+        vae = VAE("conv", 1, 3)
+        images = torch.rand(2, 1, 64, 64, generator=random)
+        posterior, likelihood = vae(images)
+        assert torch.equal(posterior.mean, vae.encode(images).mean)
+        assert torch.equal(likelihood.mean, vae.decode(posterior.mean).mean)
+
+    def test_conv_is_the_papers_table_1(self):
+        """Filters 32, 32, 64, 64 of 4x4 and stride 2, FC 256, ReLU; the decoder is its reverse."""
+        vae = VAE("conv", 3, 32)
+        convolutions = [m for m in vae.encoder if isinstance(m, nn.Conv2d)]
+        transposed = [m for m in vae.decoder if isinstance(m, nn.ConvTranspose2d)]
+        assert [m.out_channels for m in convolutions] == [32, 32, 64, 64]
+        assert [m.out_channels for m in transposed] == [64, 32, 32, 3]
+        for layer in (*convolutions, *transposed):
+            assert (layer.kernel_size, layer.stride) == ((4, 4), (2, 2))
+        assert linear_sizes(vae.encoder) == [(1024, 256), (256, 64)]
+        assert linear_sizes(vae.decoder) == [(32, 256), (256, 1024)]
+        for part in (vae.encoder, vae.decoder):
+            assert {type(m) for m in part if not list(m.parameters())} <= {
+                nn.ReLU,
+                nn.Flatten,
+                nn.Unflatten,
+            }
+
+    def test_mlp_is_the_papers_table_1(self):
+        """1200-1200 with ReLU, 10 latents, and back through 1200-1200-1200 with tanh."""
+        vae = VAE("mlp", 1, 10, "bernoulli")
+        assert linear_sizes(vae.encoder) == [(4096, 1200), (1200, 1200), (1200, 20)]
+        assert linear_sizes(vae.decoder) == [(10, 1200), (1200, 1200), (1200, 1200), (1200, 4096)]
+        assert sum(isinstance(m, nn.ReLU) for m in vae.encoder) == 2
+        assert sum(isinstance(m, nn.Tanh) for m in vae.decoder) == 3
+
+    @pytest.mark.parametrize("wrong", [{"architecture": "vgg"}, {"likelihood": "laplace"}])
+    def test_unknown_names_are_refused_with_the_known_ones(self, wrong):
+        with pytest.raises(ValueError, match=r"is none of .*, "):
+            VAE(**wrong)
+
+
+def linear_sizes(part: nn.Sequential) -> list[tuple[int, int]]:
+    return [(m.in_features, m.out_features) for m in part if isinstance(m, nn.Linear)]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """A bundle's folder with weights, config and their digest, as it is packaged."""
+    folder = tmp_path_factory.mktemp("saved")
+    torch.manual_seed(0)
+    vae = VAE("conv", 1, 3)
+    vae.likelihood.scale.fill_(0.0625)
+    vae.save_pretrained(folder)
+    change_config(folder, weights_sha256=digest(folder / "model.safetensors"))
+    return folder
+
+
+@pytest.fixture
+def bundle(saved, tmp_path) -> Path:
+    """A copy of it to damage."""
+    return Path(shutil.copytree(saved, tmp_path / "bundle"))
+
+
+def change_config(folder: Path, **changes) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+class TestPretrained:
+    @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+    def test_round_trip_is_bit_exact(self, architecture, tmp_path):
+        vae = VAE(architecture, 3, 4, "bernoulli")
+        vae.save_pretrained(tmp_path)
+        assert (tmp_path / "model.safetensors").is_file()
+        assert_same_weights(VAE.from_pretrained(tmp_path), vae)
+
+    def test_training_state_comes_back_ready_to_use(self, tmp_path):
+        """From training mode and channels_last, as the loop leaves it; the scale included."""
+        vae = VAE("conv", 3, 4).to(memory_format=torch.channels_last).train()
+        vae.likelihood.scale.fill_(0.081)
+        vae.save_pretrained(tmp_path)
+        loaded = VAE.from_pretrained(str(tmp_path))
+        assert_same_weights(loaded, vae)
+        assert loaded.likelihood.scale == vae.likelihood.scale
+        assert not any(module.training for module in loaded.modules())
+        assert {p.device.type for p in loaded.parameters()} == {"cpu"}
+        assert (loaded.channels, loaded.latents) == (3, 4)
+
+    def test_pretrained_decodes_the_same_pictures(self, saved):
+        z = torch.linspace(-2, 2, 6).reshape(2, 3)
+        first, second = (VAE.from_pretrained(saved).decode(z) for _ in range(2))
+        assert torch.equal(first.mean, second.mean)
+        assert first.scale == 0.0625
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    ours, theirs = one.state_dict(), other.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, weight in ours.items():
+        assert torch.equal(weight, theirs[name]), name
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1  # far behind the header: only the digest can tell
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def drop_a_tensor(path: Path) -> None:
+    weights = load_file(path)
+    del weights["encoder.0.weight"]
+    save_file(weights, path)
+
+
+def refusal(name_or_path, **options) -> str:
+    """The message of the WeightsError that loading must end in; always one line."""
+    with pytest.raises(WeightsError) as error:
+        VAE.from_pretrained(name_or_path, **options)
+    message = str(error.value)
+    assert message
+    assert "\n" not in message
+    return message
+
+
+class TestWeightsErrors:
+    @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+    def test_missing_file(self, bundle, file):
+        (bundle / file).unlink()
+        assert refusal(bundle) == f"{bundle}: {file} is missing."
+
+    @pytest.mark.parametrize("damage", [flip_a_byte, truncate, drop_a_tensor])
+    def test_digest_tells_truncated_and_altered_weights(self, bundle, damage):
+        damage(bundle / "model.safetensors")
+        message = refusal(bundle)
+        assert str(bundle) in message
+        assert "truncated or altered" in message
+
+    @pytest.mark.parametrize(
+        ("damage", "told"),
+        [(truncate, "damaged"), (drop_a_tensor, "encoder.0.weight")],
+        ids=["truncated", "tensor missing"],
+    )
+    def test_without_a_digest_the_file_itself_tells(self, bundle, damage, told):
+        change_config(bundle, weights_sha256=None)
+        damage(bundle / "model.safetensors")
+        assert told in refusal(bundle)
+
+    @pytest.mark.parametrize("size", [0, 4, 100])
+    def test_next_to_nothing_left_of_the_weights(self, bundle, size):
+        change_config(bundle, weights_sha256=None)
+        path = bundle / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:size])
+        assert "damaged" in refusal(bundle)
+
+    @pytest.mark.parametrize("text", ["", "{", "not json", "\x00\x01"])
+    def test_config_that_is_not_json(self, bundle, text):
+        (bundle / "config.json").write_text(text)
+        assert "config.json is not JSON" in refusal(bundle)
+
+    @pytest.mark.parametrize("text", ["[]", "null", "7", '"conv"'])
+    def test_config_without_names(self, bundle, text):
+        (bundle / "config.json").write_text(text)
+        assert "config.json must hold names and values" in refusal(bundle)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"latents": 4},
+            {"latents": "three"},
+            {"latents": None},
+            {"latents": -1},
+            {"channels": 3},
+            {"architecture": "mlp"},
+            {"architecture": "vgg"},
+            {"architecture": ["conv"]},
+            {"likelihood": "bernoulli"},
+        ],
+        ids=str,
+    )
+    def test_config_of_other_weights(self, bundle, change):
+        change_config(bundle, **change)
+        assert "weights and config disagree" in refusal(bundle)
+
+    @pytest.mark.parametrize(
+        "name", ["nonsense", "a/b/c", "/no/such/folder", "./none", "none/../x"]
+    )
+    def test_nonsense_name(self, name):
+        assert refusal(name) == f"{name} is not a folder, nor a name like 'user/repo'."
+
+    @pytest.mark.parametrize(
+        "name", ["user/no-such-model", "user/", "a b/c", "ü/é", "x" * 300 + "/y", "two\nlines/y"]
+    )
+    def test_name_that_the_hub_does_not_know(self, name, tmp_path):
+        """Without network: only the (empty) cache of downloaded models is asked."""
+        message = refusal(name, local_files_only=True, cache_dir=tmp_path)
+        assert "nor a model that the Hub gave" in message
