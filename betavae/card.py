@@ -103,8 +103,8 @@ def _latents(latents: list[Latent]) -> list[str]:
         "## Latents",
         "",
         "Mean KL over the validation split, and the attributes whose correlation with the "
-        "posterior mean is largest. Brightness, warm colours and light are measured on the "
-        "picture; the others are CelebA's annotations.",
+        "posterior mean is largest. Brightness, warm colours, light and the turn of the head are "
+        "measured on the picture; the others are CelebA's annotations.",
         "",
         "| latent | KL, nats | tracks |",
         "|---|---|---|",

@@ -92,6 +92,17 @@ def centre_crop(photo: Image.Image) -> Image.Image:
     return crop_and_resize(photo, centre_square(*photo.size))
 
 
+def find_landmarks(picture: Image.Image) -> np.ndarray | None:
+    """Eyes, nose and corners of the mouth, (5, 2) in pixels of `picture`, of its largest face.
+
+    In one pass, for a face that is upright already; None where there is none.
+    """
+    try:
+        return _find_faces(upright_rgb(picture))[0].landmarks
+    except NoFaceFound:
+        return None
+
+
 @dataclass(frozen=True, eq=False)
 class _Face:
     box: Box

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from betavae import checkpoints
 from betavae.bundle import Latent, encode_all, latent_row
 from betavae.card import model_card
+from betavae.faces import find_landmarks
 from betavae.metrics.attributes import (
     PICTURE_STATISTICS,
     correlations,
+    head_turn,
     picture_statistics,
     readable,
 )
@@ -84,7 +88,8 @@ def stored_faces(count: int) -> Tensor:
 
 def describe_latents(means: Tensor, kl: Tensor, validation) -> list[Latent]:
     """KL, range and what it tracks for every latent, over the whole validation split."""
-    names, values = list(PICTURE_STATISTICS), [picture_statistics(validation.images)]
+    names = [*PICTURE_STATISTICS, "head turned right"]
+    values = [picture_statistics(validation.images), find_head_turns(validation.images)[:, None]]
     if validation.attributes is not None:
         names += [readable(name) for name in validation.attribute_names]
         values.append(validation.attributes.float())
@@ -107,6 +112,17 @@ def describe_latents(means: Tensor, kl: Tensor, validation) -> list[Latent]:
             )
         )
     return latents
+
+
+def find_head_turns(images: Tensor) -> Tensor:
+    """uint8 (N, 3, 64, 64) faces -> `head_turn` of each, (N,), by the landmarks found in it."""
+    landmarks = torch.full((len(images), 5, 2), torch.nan)
+    for i, image in enumerate(tqdm(images, desc="finding landmarks", unit="face")):
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+        found = find_landmarks(picture.resize((192, 192), Image.Resampling.BICUBIC))
+        if found is not None:
+            landmarks[i] = torch.from_numpy(found)
+    return head_turn(landmarks)
 
 
 def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:

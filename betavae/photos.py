@@ -13,9 +13,10 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 MAX_BYTES = 20_000_000  # of the file
 MAX_PIXELS = 60_000_000  # checked in the header, before anything is decoded
-# What phones, cameras and browsers write. Pillow reads far more, some of it by running programs.
+# What phones, cameras and browsers write (MPO opens as JPEG).
+# Pillow reads far more, some of it by running programs.
 Image.init()  # Pillow knows only the commonest formats until it is asked for all
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 ORIENTATION_TAG = 0x0112
 # EXIF orientation -> what turns the stored pixels upright; 1 is upright already.

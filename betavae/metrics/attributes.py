@@ -39,6 +39,17 @@ def picture_statistics(images: Tensor) -> Tensor:
     return torch.cat(columns)
 
 
+def head_turn(landmarks: Tensor) -> Tensor:
+    """How far the nose lies to the right of the eyes' midpoint, as seen, in eye distances, (N,).
+
+    landmarks (N, 5, 2): eyes, nose, corners of the mouth, as `betavae.faces` finds them. A face not
+    found is a row of NaN and gets the mean of the others, so that it correlates with nothing.
+    """
+    left, right, nose = landmarks[:, 0, 0], landmarks[:, 1, 0], landmarks[:, 2, 0]
+    turn = (nose - (left + right) / 2) / (right - left)
+    return torch.where(turn.isnan(), turn.nanmean(), turn)
+
+
 def correlations(codes: Tensor, values: Tensor) -> Tensor:
     """Pearson correlation of each latent with each attribute: (N, L), (N, A) -> (L, A).
 

@@ -7,9 +7,11 @@ import json
 import os
 from pathlib import Path
 
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
+from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from betavae.model.decoders import conv_decoder, mlp_decoder
@@ -91,8 +93,6 @@ class VAE(
             check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
             raise WeightsError(f"{name_or_path} is not a folder, nor a name like 'user/repo'.")
-        # The Hub's own default leaves a tensor that the file lacks at its random start value.
-        options.setdefault("strict", True)
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
@@ -110,6 +110,36 @@ class VAE(
             raise WeightsError(
                 f"{name_or_path} could not be fetched from the Hub: {_reason(error)}"
             ) from error
+        return vae
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        **arguments,
+    ) -> VAE:
+        """What the mixin calls with config.json's `arguments`. Safetensors only, all tensors:
+        the mixin's own would fall back on a pickle, and let a missing tensor stay random."""
+        if os.path.isdir(model_id):
+            path = Path(model_id) / SAFETENSORS_SINGLE_FILE
+        else:
+            path = hf_hub_download(
+                repo_id=model_id,
+                filename=SAFETENSORS_SINGLE_FILE,
+                revision=revision,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                token=token,
+            )
+        vae = cls(**arguments)
+        load_model(vae, path)
         return vae.eval()
 
 

@@ -138,6 +138,7 @@ def _kl_table(studio: Studio, name: str) -> pd.DataFrame:
 def _kl_bars(studio: Studio, name: str) -> gr.BarPlot:
     return gr.BarPlot(
         _kl_table(studio, name),
+        y_lim=[0, _most_nats(studio, name)],
         x="latent",
         y="KL, nats",
         sort="-y",
@@ -149,4 +150,10 @@ def _kl_bars(studio: Studio, name: str) -> gr.BarPlot:
 
 
 def _kl_plot(studio: Studio, name: str) -> gr.BarPlot:
-    return gr.BarPlot(_kl_table(studio, name), title=studio.title(name))
+    y_lim = [0, _most_nats(studio, name)]
+    return gr.BarPlot(_kl_table(studio, name), title=studio.title(name), y_lim=y_lim)
+
+
+def _most_nats(studio: Studio, name: str) -> float:
+    """The top of the axis: bars that start above zero would lie."""
+    return round(studio.bundles[name].by_kl[0].kl * 1.05, 2)

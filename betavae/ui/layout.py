@@ -13,7 +13,7 @@ from betavae.ui.studio import Studio
 CSS = Path(__file__).with_name("page.css")
 KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
 HEADER = """<header class="masthead"><h1>See disentanglement</h1>
-<p>A face is a handful of numbers here. Drag one and watch what it means.</p></header>"""
+<p>A face is a handful of numbers. Drag one, and watch what it means.</p></header>"""
 FOOTER = (
     "Weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et al., "
     "ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, all "

@@ -11,32 +11,30 @@ from betavae.ui.studio import Studio
 
 BOTH = "Side by side"
 INTRODUCTION = (
-    "**Drag a slider.** Each moves one latent of the code, and the decoder redraws the face while "
-    "you drag. The strip under a slider shows what it does from here, from −3 to 3: a disentangled "
-    "latent changes one thing. The sliders are in order of KL, the nats a latent carries."
+    "**Drag a slider** and the face follows. The strip under it shows what that latent does from "
+    "here, from −3 to 3: a disentangled one changes one thing. Strongest first, by KL in nats."
 )
 
 
 def build(studio: Studio) -> gr.HTML:
     """Lay out the tab's content; returns the board, whose value takes commands."""
-    gr.Markdown(INTRODUCTION)
+    gr.Markdown(INTRODUCTION, elem_id="introduction")
     titles = {studio.title(name): name for name in studio.names}
     choices = [*titles, BOTH] if len(titles) > 1 else list(titles)
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=True, elem_id="toolbar"):
         model = gr.Radio(choices, value=choices[-1], label="Model", elem_id="model", scale=3)
         output = gr.Radio(
             [("mean", "mean"), ("sample", "sample")],
             value="mean",
-            label="Decoder output",
-            info="A sample adds the pixel noise that p(x|z) allows.",
+            label="Mean or sample of p(x|z)",
             elem_id="output",
             scale=2,
         )
-        strips = gr.Checkbox(True, label="Strips under the sliders", elem_id="strips", scale=1)
-    with gr.Row():
-        random = gr.Button("🎲 Random face", variant="primary", elem_id="random")
-        real = gr.Button("🙂 A real face", elem_id="real")
-        reset = gr.Button("↺ Reset", elem_id="reset")
+        strips = gr.Checkbox(True, label="Strips", elem_id="strips", scale=1, min_width=90)
+    with gr.Row(elem_id="faces-row"):
+        random = gr.Button("Random face", variant="primary", elem_id="random", min_width=90)
+        real = gr.Button("A real face", elem_id="real", min_width=90)
+        reset = gr.Button("Reset", elem_id="reset", min_width=90)
     board = live_board(studio)
 
     def command(event, inputs, body: str) -> None:
