@@ -16,15 +16,5 @@ from betavae.ui.studio import Studio
 torch.set_num_threads(1)
 demo = layout.build(Studio())
 
-LAUNCH = {
-    "theme": layout.theme(),
-    "css_paths": layout.CSS,
-    "run_history": False,  # it would keep uploads and every event in the browser's storage
-    "ssr_mode": False,  # no Node needed
-    "max_file_size": "20mb",
-    "footer_links": ["api", "gradio", "settings"],
-    "show_error": True,
-}
-
 if __name__ == "__main__":
-    demo.launch(**LAUNCH)
+    demo.launch(**layout.LAUNCH)

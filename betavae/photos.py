@@ -103,7 +103,7 @@ def _read(source) -> bytes:
             raise PhotoError("The photo was opened as text; open it with mode 'rb'.")
     if len(encoded) > MAX_BYTES:
         raise PhotoError(
-            f"The file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller copy of the photo."
+            f"The file is over {MAX_BYTES // 1_000_000} MB; save a smaller copy of the photo."
         )
     return encoded
 

@@ -142,7 +142,6 @@ class TestCelebA:
         with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000002\.jpg"):
             assert len(load(layout)) == 5
 
-    @pytest.mark.xfail(strict=True, reason="images.py, decode: zlib.error is not caught")
     def test_zip_with_a_damaged_compressed_member_leaves_it_out(self, celeba_layout):
         layout = celeba_layout(archive=True)
         path = layout.root / "img_align_celeba.zip"
@@ -246,7 +245,6 @@ class TestErrors:
         with pytest.raises(DataError, match=r"list_attr_celeba\.txt, line 4: 39 values, not 40"):
             load(layout)
 
-    @pytest.mark.xfail(strict=True, reason="celeba.py, _read_attributes: an empty line is unpacked")
     def test_empty_line_at_the_end_of_the_attributes_is_no_row(self, celeba_layout):
         layout = celeba_layout()
         with open(layout.root / "list_attr_celeba.txt", "a") as stream:

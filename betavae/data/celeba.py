@@ -92,6 +92,8 @@ def _read_attributes(path: Path, names: list[str]) -> tuple[list[str], Tensor | 
     attribute_names = lines[1].split() if len(lines) > 1 else []
     table = {}
     for number, line in enumerate(lines[2:], start=3):
+        if not line.strip():
+            continue
         name, *values = line.split()
         if len(values) != len(attribute_names):
             raise DataError(

@@ -8,6 +8,7 @@ import os
 import stat
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from tqdm import tqdm
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
 DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+# What Pillow raises for damaged files.
+DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
@@ -135,8 +139,8 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
             with Image.open(io.BytesIO(file.read(archive))) as picture:
                 upright = ImageOps.exif_transpose(picture)
                 return np.asarray(crop_and_resize(upright, crop(*upright.size)))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, zipfile.BadZipFile):
-            return None  # Pillow raises all of these for damaged files
+        except (*DAMAGED, zipfile.BadZipFile, zlib.error):
+            return None
 
     pixels = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
     names, broken = [], []

@@ -95,7 +95,8 @@ class GaussianLikelihood(nn.Module):
             scale = mean_squared_error.clamp_min(1e-8).sqrt()
             # The start value 1 would outlive hundreds of steps in a running average: skip it.
             first = self.scale == 1
-            self.scale.copy_(torch.where(first, scale, self.scale.lerp(scale, self.momentum)))
+            new = scale.to(self.scale)
+            self.scale.copy_(torch.where(first, new, self.scale.lerp(new, self.momentum)))
         return Gaussian(likelihood.mean, scale)
 
 

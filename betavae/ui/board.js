@@ -28,7 +28,9 @@ function buildModel(model) {
   picture.setAttribute('role', 'img');
   picture.setAttribute('aria-label', `Face decoded by ${model.title}`);
   picture.dataset.model = model.name;
-  const figure = make('figure', {}, picture, make('figcaption', {textContent: model.title}));
+  const choose = make('button', {type: 'button', textContent: model.title});
+  choose.addEventListener('click', () => choosePanel(model.name));
+  const figure = make('figure', {}, picture, make('figcaption', {}, choose));
   const active = model.latents.filter(l => l.active), folded = model.latents.filter(l => !l.active);
   const count = `${active.length} of ${model.latents.length} latents active`;
   const panel = make('section', {className: 'panel'},
@@ -40,7 +42,7 @@ function buildModel(model) {
     panel.append(make('details', {}, make('summary', {textContent: summary}),
       make('div', {className: 'sliders'}, ...folded.map(l => buildLatent(model, l, false)))));
   }
-  return {figure, picture, panel, latents: parts[model.name]?.latents ?? {}};
+  return {figure, picture, panel, choose, latents: parts[model.name]?.latents ?? {}};
 }
 
 function buildLatent(model, latent, withStrip) {
@@ -55,6 +57,8 @@ function buildLatent(model, latent, withStrip) {
   label.title = `${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
   const box = make('div', {className: 'latent'},
     make('div', {className: 'head'}, label, number, arrow), range);
+  range.dataset.model = model.name;
+  range.dataset.latent = latent.index;
   const entry = {range, number, strip: null};
   range.addEventListener('input', () => move(model.name, latent.index, +range.value));
   number.addEventListener('change', () => {
@@ -106,25 +110,26 @@ function setFace(codes, note, remember = true) {
 // Newest wins: at most `in_flight` requests, each with the codes of now; an answer older than the
 // picture on the page is dropped, and a wish made meanwhile is sent as soon as there is room.
 const wanted = new Set(), drawn = {};
-let busy = 0, sent = 0;
+let busy = 0, sent = 0, wished = 0;
 function want(which) {
+  wished = performance.now();
   which.filter(n => state.shown.includes(n)).forEach(n => wanted.add(n));
   pump();
   scheduleStrips();
 }
 function pump() {
   while (wanted.size && busy < props.in_flight) {
-    const sequence = ++sent, codes = {};
+    const sequence = ++sent, asked = wished, codes = {};
     for (const name of wanted) codes[name] = state.codes[name].slice();
     wanted.clear();
     busy++;
     server.frame({codes, output: state.output, seed: state.seed})
-      .then(answer => draw(answer, sequence))
+      .then(answer => draw(answer, sequence, asked))
       .catch(() => say('The server does not answer; the picture is not up to date.', true))
       .finally(() => { busy--; pump(); });
   }
 }
-async function draw(answer, sequence) {
+async function draw(answer, sequence, asked) {
   if (!answer || answer.error) return say(answer?.error ?? 'The server could not decode.', true);
   const decoded = await Promise.all(Object.entries(answer.pictures).map(
     async ([name, uri]) => [name, await load(uri)]));
@@ -134,7 +139,7 @@ async function draw(answer, sequence) {
     enlarge(image, parts[name].picture);
   }
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
-  root.dataset.settled = String(!wanted.size && sequence === sent);
+  root.dispatchEvent(new CustomEvent('drawn', {detail: {asked}}));   // for who measures latency
 }
 // Twice by two is smoother than once by four: the browser's bilinear filter shows its grid.
 const half = make('canvas', {width: SIZE / 2, height: SIZE / 2});
@@ -185,7 +190,15 @@ function showModels(which) {
   root.dataset.count = state.shown.length;
   stage.replaceChildren(...state.shown.map(n => parts[n].figure));
   panels.replaceChildren(...state.shown.map(n => parts[n].panel));
+  choosePanel(state.shown.at(-1));
   want(state.shown);
+}
+// On a narrow screen there is room for one model's sliders: its caption chooses them.
+function choosePanel(name) {
+  for (const other of names) {
+    parts[other].panel.classList.toggle('chosen', other === name);
+    parts[other].choose.setAttribute('aria-pressed', String(other === name));
+  }
 }
 async function ask(question) {
   try {

@@ -36,7 +36,7 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         html_template="<div class='board'></div>",
         css_template=(HERE / "board.css").read_text(),
         js_on_load=(HERE / "board.js").read_text(),
-        server_functions=_server_functions(studio),
+        server_functions=server_functions(studio),
         models=[_describe(studio, name) for name in names],
         in_flight=IN_FLIGHT,
         elem_id=elem_id,
@@ -63,7 +63,7 @@ def _describe(studio: Studio, name: str) -> dict[str, Any]:
     }
 
 
-def _server_functions(studio: Studio) -> list:
+def server_functions(studio: Studio) -> list:
     """frame, strips, real_face, random_face: each takes one JSON value and never raises.
 
     An exception would reach the browser as `undefined`; a refusal travels as {"error": sentence}.

@@ -37,8 +37,12 @@ def build(studio: Studio) -> None:
         gr.Markdown("Two models are needed to compare; only one could be loaded.")
         return
     with gr.Row(equal_height=True):
-        one = gr.Dropdown(choices, value=studio.names[0], label="First model", elem_id="one")
-        other = gr.Dropdown(choices, value=studio.names[1], label="Second model", elem_id="other")
+        one = gr.Dropdown(
+            choices, value=studio.names[0], label="First model", min_width=220, elem_id="one"
+        )
+        other = gr.Dropdown(
+            choices, value=studio.names[1], label="Second model", min_width=220, elem_id="other"
+        )
         start = gr.Slider(
             0,
             studio.faces() - FACES,
@@ -46,6 +50,7 @@ def build(studio: Studio) -> None:
             step=1,
             label="First face",
             info="Validation faces, drawn from their stored codes.",
+            min_width=220,
             elem_id="start",
         )
     gr.Markdown("### Scores on the validation split")
@@ -55,7 +60,7 @@ def build(studio: Studio) -> None:
     gr.Markdown("### Matched traversals, from −3 to 3")
     matched = gr.HTML(elem_id="matched")
     gr.Markdown("### KL per latent")
-    with gr.Row():
+    with gr.Row(elem_id="compare-bars"):
         bars = [_kl_bars(studio, name) for name in studio.names[:2]]
 
     def show_models(first: str, second: str, index: int):
@@ -81,12 +86,12 @@ def build(studio: Studio) -> None:
 
 
 def _scores(studio: Studio, names: list[str]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for _, title, _ in SCORES)
+    head = "".join(f"<th>{escape(studio.title(name))}</th>" for name in names)
+    scores = [studio.bundles[name].metrics["scores"] for name in names]
     rows = ""
-    for name in names:
-        scores = studio.bundles[name].metrics["scores"]
-        cells = "".join(f"<td>{scores[key]:,.{digits}f}</td>" for key, _, digits in SCORES)
-        rows += f"<tr><th>{escape(studio.title(name))}</th>{cells}</tr>"
+    for key, title, digits in SCORES:
+        cells = "".join(f"<td>{score[key]:,.{digits}f}</td>" for score in scores)
+        rows += f"<tr><th>{escape(title)}</th>{cells}</tr>"
     return f'<div class="scroll"><table class="scores"><tr><th></th>{head}</tr>{rows}</table></div>'
 
 
@@ -111,12 +116,13 @@ def _matched(studio: Studio, first: str, second: str, face: int) -> str:
     rows = _pair_heading(one.title, other.title)
     for i, (latent, (index, correlation)) in enumerate(zip(latents, partners, strict=True)):
         link = f'<span class="link" title="correlation over stored faces">{correlation:+.2f}</span>'
-        rows += _strip(left[i], labels[0][index]) + link + _strip(right[i], labels[1][latent.index])
+        pair = _strip(left[i], labels[0][index]) + link + _strip(right[i], labels[1][latent.index])
+        rows += f'<div class="pair">{pair}</div>'
     return f'<div class="pairs">{rows}</div>'
 
 
 def _pair_heading(one: str, other: str) -> str:
-    return f"<b>{escape(one)}</b><b></b><b>{escape(other)}</b>"
+    return f'<div class="pair"><b>{escape(one)}</b><b class="link"></b><b>{escape(other)}</b></div>'
 
 
 def _strip(frames: torch.Tensor, label: str) -> str:

@@ -55,3 +55,13 @@ def build(studio: Studio) -> gr.Blocks:
             gr.HTML(notice("No model could be loaded, so there is nothing to show.", wrong=True))
         gr.Markdown(FOOTER, elem_classes="footnote")
     return demo.queue(default_concurrency_limit=4, max_size=64)
+
+
+LAUNCH = {  # for Blocks.launch
+    "theme": theme(),
+    "css_paths": CSS,
+    "run_history": False,  # it would keep uploads and every event in the browser's storage
+    "ssr_mode": False,  # no Node needed
+    "max_file_size": "20mb",
+    "footer_links": ["api", "gradio", "settings"],
+}

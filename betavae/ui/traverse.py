@@ -12,7 +12,7 @@ from betavae.ui.studio import Studio
 BOTH = "Side by side"
 INTRODUCTION = (
     "**Drag a slider** and the face follows. The strip under it shows what that latent does from "
-    "here, from −3 to 3: a disentangled one changes one thing. Strongest first, by KL in nats."
+    "here, from −3 to 3: a disentangled one changes one thing. The strongest come first."
 )
 
 
@@ -26,7 +26,7 @@ def build(studio: Studio) -> gr.HTML:
         output = gr.Radio(
             [("mean", "mean"), ("sample", "sample")],
             value="mean",
-            label="Mean or sample of p(x|z)",
+            label="Decoder output",
             elem_id="output",
             scale=2,
         )

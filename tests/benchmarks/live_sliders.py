@@ -1,0 +1,143 @@
+"""How live the sliders are: `python tests/benchmarks/live_sliders.py`.
+
+A real mouse drags a slider of the served models, side by side, in headless Chromium at 60 events a
+second. The reference, measured in the same run, is the same two models behind Gradio's sliders with
+their default events and two gr.Image. Latency is from a key press to the picture's paint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
+
+import gradio as gr
+import torch
+from browser import chromium, served
+
+from betavae.data.images import to_picture
+from betavae.ui import layout
+from betavae.ui.studio import Studio, data_uri
+
+SLIDERS = 32
+# Counts pictures and times them from the last input event, after the frame was painted.
+WATCH = """() => {
+  window.frames_drawn = 0; window.painted = []; window.pressed = 0;
+  addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+  const done = asked => requestAnimationFrame(() => setTimeout(() => {
+    window.frames_drawn++; window.painted.push(performance.now() - asked); }, 0));
+  const board = document.querySelector('.board');
+  if (board) board.addEventListener('drawn', event => done(event.detail.asked));
+  else new MutationObserver(changes => {
+    for (const {target} of changes) if (target.tagName === 'IMG')
+      target.decode().then(() => done(window.pressed), () => {});
+  }).observe(document.body, {subtree: true, attributes: true, attributeFilter: ['src']});
+}"""
+
+
+def reference(studio: Studio) -> gr.Blocks:
+    """The same models with Gradio's sliders, default events and gr.Image."""
+
+    def decode(*values):
+        return [
+            to_picture(studio.decode(name, torch.tensor([values]))[0]) for name in studio.names[:2]
+        ]
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        with gr.Row():
+            images = [gr.Image(label=name, height=256) for name in studio.names[:2]]
+        sliders = [gr.Slider(-3, 3, 0, step=0.01, label=f"z{k}") for k in range(SLIDERS)]
+        gr.on([slider.change for slider in sliders], decode, sliders, images)
+    return demo
+
+
+def measure(page, slider: str, seconds: float, presses: int) -> dict[str, float]:
+    """Drag `slider` with the mouse, then press keys on it one by one."""
+    page.wait_for_selector(slider)
+    page.wait_for_timeout(3000)
+    page.evaluate(WATCH)
+    handle = page.locator(slider).first
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    began, events = time.perf_counter(), 0
+    while (now := time.perf_counter() - began) < seconds:
+        share = abs((now / 1.5) % 2 - 1)
+        page.mouse.move(box["x"] + 12 + share * (box["width"] - 24), middle)
+        events += 1
+        time.sleep(max(0.0, events / 60 - (time.perf_counter() - began)))
+    page.mouse.up()
+    frames, drag = page.evaluate("[window.frames_drawn, window.painted]")
+    page.wait_for_timeout(1500)
+    handle.focus()
+    latencies = []
+    for press in range(presses):
+        before = page.evaluate("window.frames_drawn")
+        page.keyboard.press("ArrowLeft" if press % 2 else "ArrowRight")
+        page.wait_for_function(f"window.frames_drawn > {before}")
+        latencies.append(page.evaluate("window.painted.at(-1)"))
+        page.wait_for_timeout(60)
+    latencies.sort()
+    return {
+        "events/s": events / seconds,
+        "frames/s": frames / seconds,
+        "drag p50 ms": statistics.median(drag) if drag else float("nan"),
+        "key p50 ms": statistics.median(latencies),
+        "key p95 ms": latencies[int(0.95 * (len(latencies) - 1))],
+    }
+
+
+def decode_milliseconds(studio: Studio, name: str, repeats: int = 300) -> tuple[float, float]:
+    """Medians of one decode, and of one frame (decode, JPEG, data URI), on one core."""
+    torch.set_num_threads(1)
+    code, decodes, frames = studio.bundles[name].codes[:1], [], []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        picture = studio.decode(name, code)
+        decodes.append(time.perf_counter() - start)
+        data_uri(to_picture(picture[0]))
+        frames.append(time.perf_counter() - start)
+    return statistics.median(decodes) * 1000, statistics.median(frames) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=6, help="of dragging, each (6)")
+    parser.add_argument("--presses", type=int, default=40, help="single key presses, each (40)")
+    options = parser.parse_args()
+    studio = Studio()
+    for name in studio.names:
+        decode, frame = decode_milliseconds(studio, name)
+        print(f"{name}: one decode {decode:.2f} ms, one frame {frame:.2f} ms, one core, median")
+    results = {}
+    with chromium() as browser:
+        for kind, demo, launch, slider in (
+            ("live board", layout.build(studio), layout.LAUNCH, ".latent input[type=range]"),
+            ("gr.Image, default events", reference(studio), {}, "input[type=range]"),
+        ):
+            with served(demo, **launch) as url:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                page.goto(url)
+                results[kind] = measure(page, slider, options.seconds, options.presses)
+                page.close()
+    columns = list(next(iter(results.values())))
+    print(f"{'two models side by side':26s}" + "".join(f"{c:>13s}" for c in columns))
+    for kind, row in results.items():
+        print(f"{kind:26s}" + "".join(f"{row[c]:13.1f}" for c in columns))
+    live, plain = results.values()
+    print(
+        f"live / gr.Image: {live['frames/s'] / max(plain['frames/s'], 0.1):.1f} times the frames, "
+        f"{plain['key p50 ms'] / live['key p50 ms']:.1f} times sooner after a key press"
+    )
+
+
+if __name__ == "__main__":
+    main()

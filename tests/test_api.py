@@ -1,0 +1,148 @@
+"""The named endpoints, called as a user calls them, and the live board's server functions."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from browser import served
+from gradio_client import Client, exceptions, handle_file
+from PIL import Image
+from skimage.data import astronaut
+
+from betavae import bundles
+from betavae.data.images import to_picture
+from betavae.ui import layout
+from betavae.ui.board import server_functions
+from betavae.ui.studio import Studio
+
+BETA = "celeba-beta-vae"
+ZERO = [0.0] * 32
+
+
+@pytest.fixture(scope="module")
+def client():
+    with served(layout.build(Studio()), **layout.LAUNCH) as url:
+        yield Client(url, verbose=False)
+
+
+@pytest.fixture
+def portrait(tmp_path):
+    path = tmp_path / "portrait.png"
+    Image.fromarray(astronaut()).save(path)
+    return str(path)
+
+
+def picture(uri: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
+
+
+def decoded(code: list[float]) -> np.ndarray:
+    with torch.inference_mode():
+        mean = bundles.load(BETA).vae.decode(torch.tensor([code])).mean[0]
+    return np.asarray(to_picture(mean))
+
+
+class TestEndpoints:
+    def test_client_lists_exactly_these(self, client):
+        listed = client.view_api(return_format="dict")["named_endpoints"]
+        assert set(listed) == {"/decode", "/encode", "/reconstruct", "/traverse"}
+
+    def test_decode(self, client):
+        codes = [ZERO, [1.5, *ZERO[1:]]]
+        uris = client.predict(codes, BETA, api_name="/decode")
+        for code, uri in zip(codes, uris, strict=True):
+            assert np.abs(picture(uri).astype(int) - decoded(code)).max() <= 1
+
+    def test_traverse(self, client):
+        latent = bundles.load(BETA).active[0]
+        answer = client.predict(ZERO, BETA, latent.index, 5, api_name="/traverse")
+        assert answer["values"] == pytest.approx([-3, -1.5, 0, 1.5, 3])
+        assert answer["label"] == latent.label
+        code = [*ZERO]
+        code[latent.index] = 3.0
+        assert np.abs(picture(answer["frames"][-1]).astype(int) - decoded(code)).max() <= 1
+
+    def test_encode_then_decode_is_reconstruct(self, client, portrait):
+        code = client.predict(handle_file(portrait), BETA, api_name="/encode")
+        made = client.predict(handle_file(portrait), BETA, api_name="/reconstruct")
+        assert code["aligned"] and made["aligned"]
+        assert made["kl"] == pytest.approx(sum(code["kl"]), rel=1e-4)
+        shown, seen = picture(made["reconstruction"]), picture(made["crop"])
+        assert np.abs(shown.astype(int) - decoded(code["mean"])).max() <= 1
+        error = np.square((shown.astype(float) - seen) / 255).mean()
+        assert made["psnr"] == pytest.approx(-10 * math.log10(error), abs=0.1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (([ZERO], "no-such-model"), "no such model"),
+            (([ZERO], "../celeba-vae"), "no such model"),
+            (([ZERO[1:]], BETA), "32 numbers, not 31"),
+            (([[0.0] * 10_000], BETA), "32 numbers, not 10000"),
+            (([[1e9, *ZERO[1:]]], BETA), "between -20 and 20"),
+            (([ZERO] * 65, BETA), "at most 64"),
+            (([ZERO], BETA, "median"), "'mean' or 'sample'"),
+            ((["hello"], BETA), "list of 32 numbers"),
+        ],
+    )
+    def test_decode_refuses_in_one_sentence(self, client, arguments, sentence):
+        with pytest.raises(exceptions.AppError, match=sentence) as error:
+            client.predict(*arguments, api_name="/decode")
+        assert "\n" not in str(error.value).strip()
+
+    def test_not_a_picture(self, client, tmp_path):
+        path = tmp_path / "notes.png"
+        path.write_text("no picture")
+        with pytest.raises(exceptions.AppError) as error:
+            client.predict(handle_file(str(path)), BETA, api_name="/encode")
+        assert "Traceback" not in str(error.value)
+
+    def test_latent_that_does_not_exist(self, client):
+        with pytest.raises(exceptions.AppError, match="from 0 to 31"):
+            client.predict(ZERO, BETA, 32, api_name="/traverse")
+
+
+class TestBoard:
+    """What a browser could send to the live board, right and wrong."""
+
+    @pytest.fixture
+    def functions(self):
+        return {function.__name__: function for function in server_functions(Studio())}
+
+    def test_frame(self, functions):
+        answer = functions["frame"]({"codes": {BETA: ZERO}})
+        assert np.abs(picture(answer["pictures"][BETA]).astype(int) - decoded(ZERO)).mean() < 2
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            None,
+            [],
+            {},
+            {"codes": {}},
+            {"codes": {"../x": ZERO}},
+            {"codes": {BETA: [math.nan, *ZERO[1:]]}},
+            {"codes": {BETA: [math.inf, *ZERO[1:]]}},
+            {"codes": {BETA: [None, *ZERO[1:]]}},
+            {"codes": {BETA: "x"}},
+            {"codes": {BETA: ZERO}, "output": "median"},
+            {"codes": {BETA: ZERO}, "seed": "x"},
+            {"codes": {BETA: ZERO}, "seed": -1},
+        ],
+    )
+    def test_nonsense_is_answered_with_a_sentence(self, functions, request_):
+        answer = functions["frame"](request_)
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+    def test_random_face_is_one_face_for_both(self, functions):
+        answer = functions["random_face"]({"models": ["celeba-vae", BETA]})
+        studio = Studio()
+        with torch.inference_mode():
+            face = studio.decode("celeba-vae", torch.tensor([answer["codes"]["celeba-vae"]]))
+            again = studio.bundles[BETA].vae.encode(face).mean[0]
+        assert torch.allclose(again, torch.tensor(answer["codes"][BETA]), atol=1e-4)

@@ -1,0 +1,326 @@
+"""The app in a real browser: every tab driven, with the served bundles."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from browser import chromium, served
+from PIL import Image
+from skimage.data import astronaut
+
+from betavae import bundles
+from betavae.data.images import to_picture
+from betavae.ui import layout
+from betavae.ui.studio import Studio
+
+SLIDER = ".latent input[type=range]"
+BETA = "celeba-beta-vae"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Where Gradio may write: an empty folder of its own."""
+    folder = tmp_path_factory.mktemp("gradio")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    yield folder
+    del os.environ["GRADIO_TEMP_DIR"]
+    if before:
+        os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@pytest.fixture(scope="module")
+def url(cache):
+    with served(layout.build(Studio()), **layout.LAUNCH) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as instance:
+        yield instance
+
+
+@pytest.fixture
+def page(browser, url):
+    """The app's page, with the first face on it; no script may have failed at the end."""
+    yield from open_page(browser, url, viewport={"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def phone(browser, url):
+    yield from open_page(browser, url, viewport={"width": 390, "height": 844}, has_touch=True)
+
+
+def open_page(browser, url, **options):
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector(".board canvas")
+    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
+    yield page
+    context.close()
+    assert not errors
+
+
+def settle(page):
+    """Wait until no new picture has come for a quarter of a second."""
+    frames = "document.querySelector('.board').dataset.frames"
+    last, quiet = None, 0
+    while quiet < 3:
+        page.wait_for_timeout(90)
+        now = page.evaluate(frames)
+        last, quiet = now, quiet + 1 if now == last else 0
+
+
+def pixels(page, model=BETA) -> np.ndarray:
+    """What the model's canvas shows, RGB (256, 256, 3)."""
+    uri = page.evaluate(f"document.querySelector('canvas[data-model={model}]').toDataURL()")
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+    return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def code_on_page(page, model=BETA) -> torch.Tensor:
+    """The values of all sliders of a model, (L,)."""
+    values = page.evaluate(
+        """model => Object.fromEntries([...document.querySelectorAll('.latent input[type=range]')]
+            .filter(range => range.dataset.model === model)
+            .map(range => [range.dataset.latent, +range.value]))""",
+        model,
+    )
+    return torch.tensor([float(values[str(k)]) for k in range(len(values))])
+
+
+def assert_shows(page, code: torch.Tensor, model=BETA):
+    """The canvas shows the decoded code, up to JPEG and the enlargement by four."""
+    with torch.inference_mode():
+        mean = bundles.load(model).vae.decode(code[None]).mean[0]
+    expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
+    assert np.abs(pixels(page, model) - np.asarray(expected)).mean() < 2.5
+
+
+def slider(page, model=BETA, position=0):
+    return page.locator(f"section[aria-label*='β = 250'] {SLIDER}").nth(position)
+
+
+def drag(page, handle, shares=(0.5, 0.6, 0.75, 0.9)):
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + shares[0] * box["width"], y)
+    page.mouse.down()
+    for share in shares:
+        page.mouse.move(box["x"] + share * box["width"], y, steps=8)
+    page.mouse.up()
+
+
+def reset(page):
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('zero')")
+    settle(page)
+
+
+class TestTraverse:
+    def test_drag_changes_the_face_and_ends_on_the_sliders_values(self, page):
+        reset(page)
+        before, other = pixels(page), pixels(page, "celeba-vae")
+        drag(page, slider(page))
+        settle(page)
+        code = code_on_page(page)
+        assert code.abs().max() > 1.5
+        assert np.abs(pixels(page) - before).mean() > 3
+        assert_shows(page, code)
+        assert np.array_equal(pixels(page, "celeba-vae"), other)
+
+    def test_drag_leaves_no_file(self, page, cache):
+        files = {path for path in cache.rglob("*") if path.is_file()}
+        for position in range(3):
+            drag(page, slider(page, position=position))
+        settle(page)
+        assert {path for path in cache.rglob("*") if path.is_file()} == files
+
+    def test_keyboard_moves_and_the_arrow_resets(self, page):
+        reset(page)
+        handle = slider(page)
+        handle.focus()
+        for _ in range(60):
+            page.keyboard.press("ArrowRight")
+        settle(page)
+        assert handle.input_value() == "0.6"
+        assert_shows(page, code_on_page(page))
+        page.locator("section[aria-label*='β = 250'] .arrow").first.click()
+        settle(page)
+        assert handle.input_value() == "0"
+        assert_shows(page, code_on_page(page))
+
+    def test_a_number_can_be_typed(self, page):
+        reset(page)
+        number = page.locator("section[aria-label*='β = 250'] .head input").first
+        number.fill("9")
+        number.press("Enter")
+        settle(page)
+        assert slider(page).input_value() == "3"
+        assert_shows(page, code_on_page(page))
+
+    def test_click_on_a_strip_goes_there(self, page):
+        reset(page)
+        strip = page.locator("section[aria-label*='β = 250'] .strip").first
+        box = strip.bounding_box()
+        strip.click(position={"x": box["width"] * 1.5 / 7, "y": box["height"] / 2})
+        settle(page)
+        assert slider(page).input_value() == "-2"
+
+    def test_real_face_is_a_stored_code_of_both_models(self, page):
+        page.get_by_role("button", name="A real face").click()
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('Validation face')"
+        )
+        settle(page)
+        number = int(re.search(r"face (\d+)", page.inner_text(".status")).group(1))
+        for model in ("celeba-vae", BETA):
+            assert_shows(page, bundles.load(model).codes[number], model)
+
+    def test_random_faces_differ(self, page):
+        shown = []
+        for _ in range(2):
+            page.get_by_role("button", name="Random face").click()
+            settle(page)
+            shown.append(pixels(page, "celeba-vae"))
+        assert np.abs(shown[0] - shown[1]).mean() > 5
+        assert "prior" in page.inner_text(".status")
+
+    def test_model_picker(self, page):
+        page.get_by_role("radio", name="β-VAE (β = 250)").click()
+        page.wait_for_function("document.querySelectorAll('.stage canvas').length === 1")
+        reset(page)
+        drag(page, slider(page, position=1))
+        settle(page)
+        assert_shows(page, code_on_page(page))
+
+    def test_a_sample_is_noisier_than_the_mean(self, page):
+        reset(page)
+        smooth = np.abs(np.diff(pixels(page), axis=0)).mean()
+        page.get_by_role("radio", name="sample").click()
+        settle(page)
+        assert np.abs(np.diff(pixels(page), axis=0)).mean() > 2 * smooth
+
+    def test_active_latents_come_first_by_kl_and_the_others_are_folded(self, page):
+        bundle = bundles.load(BETA)
+        labels = page.locator("section[aria-label*='β = 250'] .latent label").all_inner_texts()
+        visible = [text for text in labels if text]
+        assert visible == [latent.label for latent in bundle.active]
+        page.locator("section[aria-label*='β = 250'] summary").click()
+        inactive = page.locator("section[aria-label*='β = 250'] details .latent")
+        assert inactive.count() == 32 - len(bundle.active)
+        assert inactive.first.is_visible()
+
+
+class TestPhone:
+    def test_touch_drags_and_nothing_overflows(self, phone):
+        reset(phone)
+        handle = slider(phone)
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        session = phone.context.new_cdp_session(phone)
+        y = box["y"] + box["height"] / 2
+        points = [[{"x": box["x"] + share * box["width"], "y": y}] for share in (0.5, 0.7, 0.85)]
+        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[0]})
+        for point in points:
+            session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": point})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        settle(phone)
+        assert code_on_page(phone).abs().max() > 1
+        assert_shows(phone, code_on_page(phone))
+        assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    def test_faces_stay_in_view_and_captions_choose_the_sliders(self, phone):
+        phone.mouse.move(200, 700)
+        phone.mouse.wheel(0, 900)
+        phone.wait_for_timeout(300)
+        assert 0 <= phone.locator(".stage canvas").first.bounding_box()["y"] < 100
+        phone.get_by_role("button", name="VAE (β = 1)", exact=True).click()
+        assert phone.locator("section[aria-label*='β = 1)']").is_visible()
+        assert not phone.locator("section[aria-label*='β = 250']").is_visible()
+
+
+class TestReconstruct:
+    def upload(self, page, path):
+        page.get_by_role("tab", name="Reconstruct").click()
+        page.set_input_files("#photo input[type=file]", path)
+
+    def test_portrait_is_aligned_reconstructed_and_edited(self, page, tmp_path):
+        Image.fromarray(astronaut()).save(tmp_path / "portrait.png")
+        self.upload(page, tmp_path / "portrait.png")
+        page.wait_for_selector("#reconstruction .cards")
+        text = page.inner_text("#reconstruction")
+        assert "One face found" in text
+        assert len(re.findall(r"PSNR \d+\.\d dB", text)) == len(bundles.names())
+        assert len(re.findall(r"KL \d+ nats", text)) == len(bundles.names())
+        page.get_by_role("button", name="Edit in Traverse").click()
+        page.wait_for_function("document.querySelector('.status').textContent === 'Your face.'")
+        settle(page)
+        assert_shows(page, code_on_page(page))
+
+    def test_no_face_falls_back_on_the_centre_and_says_so(self, page, tmp_path):
+        rows = np.linspace(0, 255, 300).astype(np.uint8)
+        Image.fromarray(np.tile(rows, (200, 1))).save(tmp_path / "gradient.png")
+        self.upload(page, tmp_path / "gradient.png")
+        page.wait_for_selector("#reconstruction .cards")
+        assert "The centre of the photo is used instead" in page.inner_text("#reconstruction")
+
+    def test_a_renamed_text_file_gets_one_sentence(self, page, tmp_path):
+        (tmp_path / "notes.png").write_text("This is no picture at all.")
+        self.upload(page, tmp_path / "notes.png")
+        page.wait_for_selector("#reconstruction .notice.wrong")
+        assert page.locator("#reconstruction .cards").count() == 0
+        assert not page.get_by_role("button", name="Edit in Traverse").is_enabled()
+
+
+class TestCompare:
+    def test_scores_faces_matches_and_bars(self, page):
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_selector("#matched img")
+        table = page.inner_text("#scores")
+        for name in ("celeba-vae", BETA):
+            assert f"{bundles.load(name).metrics['scores']['psnr']:.2f}" in table
+        assert page.locator("#faces img").count() == 2
+        assert page.locator("#matched .pair img").count() >= 2
+        page.wait_for_selector("#compare-bars canvas, #compare-bars svg", state="attached")
+
+    def test_choosing_a_model_redraws(self, page):
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_selector("#faces img")
+        before = page.locator("#faces img").first.get_attribute("src")
+        page.get_by_label("First model").click()
+        page.get_by_role("option", name="β-VAE (β = 250)").click()
+        page.wait_for_function(
+            "before => document.querySelector('#faces img').src !== before", arg=before
+        )
+
+
+def test_damaged_bundle_is_named_and_the_other_works(browser, tmp_path, monkeypatch):
+    shutil.copytree(bundles.root(), tmp_path / "weights")
+    weights = tmp_path / "weights" / "celeba-vae" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
+    with served(layout.build(Studio()), **layout.LAUNCH) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector(".board canvas")
+        notice = page.inner_text(".notice.wrong")
+        assert "celeba-vae" in notice and "truncated or altered" in notice
+        reset(page)
+        drag(page, slider(page))
+        settle(page)
+        assert_shows(page, code_on_page(page))
+        page.close()
