@@ -1,0 +1,167 @@
+"""Scores with a known answer: reconstruction, attributes, PCA."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from betavae import VAE
+from betavae.metrics.attributes import (
+    auroc,
+    best_latents,
+    correlations,
+    head_turn,
+    picture_statistics,
+    readable,
+)
+from betavae.metrics.faces import evaluate_faces, pca_psnr
+from betavae.metrics.reconstruction import psnr, ssim, validate
+
+
+class Pictures:
+    """A data set of given uint8 pictures, with attributes."""
+
+    channels = 3
+
+    def __init__(self, images, attributes=None):
+        self.images, self.attributes = images, attributes
+        self.attribute_names = [f"Attribute_{i}" for i in range(2)]
+
+    def __len__(self):
+        return len(self.images)
+
+    def batch(self, indices):
+        return self.images[indices]
+
+
+def smooth(count, seed=0):
+    """uint8 (count, 3, 64, 64): enlarged noise."""
+    noise = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    return (torch.nn.functional.interpolate(noise, size=64, mode="bilinear") * 255).byte()
+
+
+class TestReconstruction:
+    def test_psnr_of_a_constant_offset(self):
+        images = torch.full((2, 3, 64, 64), 0.5)
+        assert torch.allclose(psnr(images, images + 0.1), torch.tensor([20.0, 20.0]), atol=1e-4)
+
+    def test_ssim_of_itself_is_one_and_falls_with_noise(self):
+        images = smooth(3).float() / 255
+        assert torch.allclose(ssim(images, images), torch.ones(3))
+        noisy = [images + s * torch.randn_like(images) for s in (0.05, 0.2)]
+        assert (ssim(images, noisy[1]) < ssim(images, noisy[0])).all()
+
+    def test_ssim_against_the_definition_window_by_window(self):
+        x, y = (smooth(1, seed)[0].double().numpy() / 255 for seed in (1, 2))
+        line = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+        window = np.outer(line, line) / line.sum() ** 2
+        values = []
+        for channel in range(3):
+            for i in range(54):
+                for j in range(54):
+                    a, b = (p[channel, i : i + 11, j : j + 11] for p in (x, y))
+                    ma, mb = (window * a).sum(), (window * b).sum()
+                    va, vb = (window * (a - ma) ** 2).sum(), (window * (b - mb) ** 2).sum()
+                    cov = (window * (a - ma) * (b - mb)).sum()
+                    values.append(
+                        (2 * ma * mb + 1e-4)
+                        * (2 * cov + 9e-4)
+                        / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
+                    )
+        ours = ssim(*(torch.from_numpy(p)[None].float() for p in (x, y)))
+        assert ours.item() == pytest.approx(np.mean(values), abs=1e-4)
+
+    def test_validate_is_a_pass_over_everything(self):
+        torch.manual_seed(0)
+        vae, data = VAE(latents=4).train(), Pictures(smooth(5))
+        scores = validate(vae, data, batch_size=2)
+        assert vae.training
+        images = data.images.float() / 255
+        with torch.no_grad():
+            posterior, likelihood = vae(images)
+        mse = (likelihood.mean - images).square().mean()
+        assert scores["mse"] == pytest.approx(mse.item(), rel=1e-5)
+        assert scores["psnr"] == pytest.approx(-10 * mse.log10().item(), rel=1e-5)
+        assert scores["kl"] == pytest.approx(posterior.kl().sum(1).mean().item(), rel=1e-4)
+        assert scores["reconstruction"] == pytest.approx(
+            -likelihood.log_prob(images).mean().item(), rel=1e-5
+        )
+
+
+class TestAttributes:
+    def test_correlations_are_pearsons(self):
+        generator = torch.Generator().manual_seed(0)
+        codes, values = (torch.randn(50, n, generator=generator) for n in (3, 2))
+        codes[:, 2] = 7.0  # does not vary
+        matrix = correlations(codes, values)
+        exact = np.corrcoef(codes[:, :2].T, values.T)[:2, 2:]
+        assert np.allclose(matrix[:2], exact, atol=1e-5)
+        assert torch.equal(matrix[2], torch.zeros(2))
+
+    def test_auroc_with_ties_and_one_class(self):
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randint(0, 6, (80, 3), generator=generator).float()  # many ties
+        attributes = torch.rand(80, 2, generator=generator) < 0.3
+        area = auroc(codes, torch.cat([attributes, torch.ones(80, 1, dtype=bool)], dim=1))
+        for latent in range(3):
+            for k in range(2):
+                exact = roc_auc_score(attributes[:, k], codes[:, latent])
+                assert area[latent, k].item() == pytest.approx(exact, abs=1e-6)
+        assert torch.equal(area[:, 2], torch.full((3,), 0.5))
+
+    def test_best_latent_in_either_direction(self):
+        attribute = torch.arange(40) % 2 == 0
+        codes = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+        codes[:, 1] = -attribute.float()
+        found = best_latents(codes, attribute[:, None], ["smiling"])
+        assert found == {"smiling": {"latent": 1, "auroc": 1.0}}
+
+    def test_picture_statistics_of_drawn_pictures(self):
+        images = torch.zeros(3, 3, 64, 64, dtype=torch.uint8)
+        images[0, :, :, :32] = 255  # lit from the left
+        images[1, 0] = 255  # red all over
+        images[2, :, :48, :8] = images[2, :, :48, -8:] = 255  # bright behind the head
+        brightness, background, warm, left = picture_statistics(images).T
+        assert torch.allclose(left, torch.tensor([1.0, 0.0, 0.0]), atol=1e-6)
+        assert torch.allclose(warm, torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
+        assert torch.allclose(background, torch.tensor([0.5, 1 / 3, 1.0]), atol=1e-6)
+        assert torch.allclose(brightness, torch.tensor([0.5, 1 / 3, 0.1875]), atol=1e-6)
+
+    def test_head_turn_in_eye_distances(self):
+        frontal = torch.tensor([[10.0, 0], [30, 0], [20, 10], [12, 20], [28, 20]])
+        turned = frontal.clone()
+        turned[2, 0] = 25
+        lost = torch.full((5, 2), torch.nan)
+        assert torch.allclose(
+            head_turn(torch.stack([frontal, turned, lost])), torch.tensor([0.0, 0.25, 0.125])
+        )
+
+    def test_names_for_people(self):
+        assert readable("Mouth_Slightly_Open") == "mouth slightly open"
+        assert readable("5_o_Clock_Shadow") == "5 o'clock shadow"
+
+
+class TestFaces:
+    def test_pca_of_low_rank_pictures(self):
+        generator = torch.Generator().manual_seed(0)
+        basis = smooth(4, seed=5).flatten(1).float()
+        weights = torch.rand(60, 4, generator=generator)
+        weights = weights / weights.sum(1, keepdim=True)
+        images = (weights @ basis).round().byte().view(60, 3, 64, 64)
+        training, validation = images[:50], images[50:]
+        assert pca_psnr(training, validation, 3) > 50  # four weights that sum to one: three axes
+        assert pca_psnr(training, validation, 1) < 40
+
+    def test_scores_are_deterministic_and_complete(self):
+        torch.manual_seed(0)
+        vae = VAE(latents=4)
+        attributes = torch.rand(30, 2) < 0.5
+        training, validation = Pictures(smooth(40)), Pictures(smooth(30, 1), attributes)
+        one, two = (evaluate_faces(vae, training, validation) for _ in range(2))
+        assert one == two
+        assert set(one["attributes"]) == {"attribute 0", "attribute 1"}
+        assert one["scores"]["elbo"] == pytest.approx(
+            -one["scores"]["reconstruction"] - one["scores"]["kl"], rel=1e-4
+        )
