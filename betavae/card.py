@@ -130,7 +130,7 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         "## Reproduce",
         "",
         "```sh",
-        f"{' '.join(words)} --run runs/{name}",
+        f"{' '.join(words)} --to runs/{name}",
         f"python -m betavae publish runs/{name} --data DATA --to weights/{name}",
         f"python -m betavae evaluate weights/{name} --data DATA   # the scores above",
         f"python -m betavae traverse weights/{name}               # the figure",

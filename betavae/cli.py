@@ -47,14 +47,14 @@ def _add_train(commands) -> None:
         "traversal.png to look at while it runs.\nObjectives:\n"
         + "\n".join(f"  {name:12s} {kind.summary}" for name, kind in sorted(OBJECTIVES.items())),
         epilog="Example: python -m betavae train celeba --data data/celeba --objective beta-vae "
-        "--beta 250 --run runs/celeba-beta-vae",
+        "--beta 250 --to runs/celeba-beta-vae",
     )
     parser.set_defaults(run_command=_train)
     default = TrainingConfig()
     add = parser.add_argument
     add("data", choices=sorted(DATA_SETS), help="celeba: CelebA's layout; images: any folder")
     add("--data", dest="root", type=Path, required=True, help="the folder that holds the data")
-    add("--run", type=Path, help="the run folder (default: runs/DATA-OBJECTIVE)")
+    add("--to", dest="run", type=Path, help="the run folder (default: runs/DATA-OBJECTIVE)")
     add("--resume", action="store_true", help="go on from the run folder's checkpoint, exactly")
     add("--objective", choices=sorted(OBJECTIVES), help=f"default: {default.objective}")
     for name, value in _all_settings().items():
@@ -92,7 +92,7 @@ def _train(options: argparse.Namespace) -> None:
             if (folder / "checkpoint.pt").exists():
                 raise TrainingError(
                     f"{folder} already holds a run: add --resume to go on with it, or name "
-                    "another folder with --run."
+                    "another folder with --to."
                 )
             folder.mkdir(parents=True, exist_ok=True)
             chosen["objective_settings"] = _objective_settings(chosen)

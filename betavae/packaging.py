@@ -28,8 +28,9 @@ from betavae.metrics.attributes import (
 from betavae.metrics.faces import evaluate_faces
 from betavae.model import VAE
 from betavae.model.vae import digest
+from betavae.monitor import write_history
 from betavae.objectives import OBJECTIVES
-from betavae.training import TrainingConfig, write_history
+from betavae.training import TrainingConfig
 from betavae.traversal import traversal_figure
 from betavae.version import code_version
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import signal
 import time
 import warnings
@@ -18,11 +16,10 @@ from tqdm import tqdm
 
 from betavae import checkpoints
 from betavae.distributed import Processes
-from betavae.metrics.reconstruction import validate
 from betavae.model import VAE
+from betavae.monitor import Pace, figures, history_row, save_picture, write_history
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.speed import Setting, fastest_setting
-from betavae.traversal import active_latents, traversal_figure
 from betavae.version import code_version
 
 
@@ -51,16 +48,6 @@ class TrainingConfig:
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Pace:
-    """When a run shows and saves what it has; none of it changes the weights."""
-
-    history_steps: int = 250  # a row of history.csv, with a pass over the validation split
-    checkpoint_seconds: float = 120.0
-    picture_seconds: float = 240.0  # a new traversal.png to look at
-    progress: bool = True
 
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
@@ -106,6 +93,7 @@ class Run:
         self.generator = torch.Generator().manual_seed(config.seed)  # flips and latent noise
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
+        self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
         self.code_version = code_version()
 
     def save(self) -> None:
@@ -120,6 +108,7 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
+            "recent": self.recent,
             "code_version": self.code_version,
         }
         checkpoints.write(self.folder, state)
@@ -136,7 +125,8 @@ class Run:
         run.optimiser.load_state_dict(state["optimiser"])
         run.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
-        run.step, run.seconds, run.history = state["step"], state["seconds"], state["history"]
+        run.step, run.seconds = state["step"], state["seconds"]
+        run.history, run.recent = state["history"], state["recent"]
         return run
 
     def batch(self) -> tuple[Tensor, Tensor]:
@@ -163,8 +153,11 @@ class Run:
             self._epoch, self._permutation = epoch, torch.randperm(len(self.data), generator=seeded)
         return self._permutation
 
-    def train_step(self) -> dict[str, Tensor]:
-        """One step of gradient descent. Returns the batch's terms in nats, and the loss."""
+    def learning_rate(self, step: int) -> float:
+        return learning_rate(self.config, step)
+
+    def train_step(self) -> None:
+        """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
         images, noise = self.batch()
         with self.setting.autocast(self.processes.device):
             posterior = self.vae.encode(images)
@@ -183,12 +176,12 @@ class Run:
         loss.backward()
         self.processes.average_gradients(self.vae)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
+            group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
         self.objective.after_step()
         self.step += 1
         kl = posterior.kl().sum(1).mean()
-        return {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
+        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})
 
 
 def train(run: Run, validation, pace: Pace | None = None) -> None:
@@ -207,31 +200,30 @@ def train(run: Run, validation, pace: Pace | None = None) -> None:
         unit="step",
         disable=not (pace.progress and run.processes.first),
     )
-    recent: list[dict[str, Tensor]] = []
     with stop, bar:
         while run.step < run.config.steps and not run.processes.any(stop.requested):
             began = time.perf_counter()
-            recent.append(run.train_step())
+            run.train_step()
             run.seconds += time.perf_counter() - began
             bar.update()
-            if len(recent) % 10 == 0:
-                bar.set_postfix(_figures(run, recent[-10:]), refresh=False)
+            if run.step % 10 == 0:
+                bar.set_postfix(figures(run), refresh=False)
             if run.step % pace.history_steps == 0 or run.step == run.config.steps:
-                run.history.append(_history_row(run, recent, validation))
-                recent = []
+                run.history.append(history_row(run, validation))
+                run.recent.clear()
             if not run.processes.first:
                 continue
             if time.monotonic() - last_save > pace.checkpoint_seconds:
                 _save_or_warn(run)
                 last_save = time.monotonic()
             if time.monotonic() - last_picture > pace.picture_seconds:
-                _save_picture(run, validation)
+                save_picture(run, validation)
                 last_picture = time.monotonic()
     if run.processes.first:
         run.save()
-        _save_picture(run, validation)
+        save_picture(run, validation)
         if stop.requested and run.step < run.config.steps:
-            print(f"Stopped after step {run.step}; go on with --resume {run.folder}")
+            print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
 
 
 class _StopRequest:
@@ -254,61 +246,11 @@ class _StopRequest:
             signal.signal(number, handler)
 
 
-def _figures(run: Run, recent: list[dict[str, Tensor]]) -> dict[str, str]:
-    mean = {name: torch.stack([r[name] for r in recent]).mean().item() for name in recent[0]}
-    speed = run.step * run.config.batch_size / max(run.seconds, 1e-9)
-    return {
-        "reconstruction": f"{mean['reconstruction']:.0f} nats",
-        "KL": f"{mean['kl']:.1f} nats",
-        "pictures/s": f"{speed:.0f}",
-    }
-
-
-def _history_row(run: Run, recent: list[dict[str, Tensor]], validation) -> dict[str, float]:
-    means = {name: torch.stack([r[name] for r in recent]).mean() for name in recent[0]}
-    means = {name: run.processes.average(value).item() for name, value in means.items()}
-    return {
-        "step": run.step,
-        "seconds": round(run.seconds, 1),
-        "pictures": run.step * run.config.batch_size,
-        "learning_rate": learning_rate(run.config, run.step - 1),
-        **means,
-        **{f"validation_{name}": value for name, value in validate(run.vae, validation).items()},
-    }
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """history.csv, a row a validation pass."""
-    part = path.with_suffix(".part")
-    with open(part, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(part, path)
-
-
 def _save_or_warn(run: Run) -> None:
     try:
         run.save()
     except (checkpoints.CheckpointError, OSError) as error:
         warnings.warn(f"Training goes on unsaved at step {run.step}: {error}", stacklevel=2)
-
-
-def _save_picture(run: Run, validation) -> None:
-    images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
-    run.vae.eval()
-    try:
-        with torch.no_grad():
-            posterior = run.vae.encode(images.to(run.processes.device))
-        kl = posterior.kl().mean(0)
-        latents = active_latents(kl)
-        labels = [f"z{k} · {kl[k]:.1f} nats" for k in latents]
-        figure = traversal_figure(run.vae, posterior.mean, latents, labels)
-        figure.save(run.folder / "traversal.png")
-    except OSError as error:
-        warnings.warn(f"The traversal picture could not be saved: {error}", stacklevel=2)
-    finally:
-        run.vae.train()
 
 
 def config_from(values: dict[str, Any]) -> TrainingConfig:

@@ -1,0 +1,85 @@
+"""What a run shows of itself while it trains: figures, history.csv and a traversal picture."""
+
+from __future__ import annotations
+
+import csv
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from betavae.metrics.reconstruction import validate
+from betavae.traversal import active_latents, traversal_figure
+
+if TYPE_CHECKING:
+    from betavae.training import Run
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When a run shows and saves what it has; none of it changes the weights."""
+
+    history_steps: int = 250  # a row of history.csv, with a pass over the validation split
+    checkpoint_seconds: float = 120.0
+    picture_seconds: float = 240.0  # a new traversal.png to look at
+    progress: bool = True
+
+
+def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def figures(run: Run) -> dict[str, str]:
+    mean = _mean(run.recent[-10:])
+    speed = run.step * run.config.batch_size / max(run.seconds, 1e-9)
+    return {
+        "reconstruction": f"{mean['reconstruction']:.0f} nats",
+        "KL": f"{mean['kl']:.1f} nats",
+        "pictures/s": f"{speed:.0f}",
+    }
+
+
+def history_row(run: Run, validation) -> dict[str, float]:
+    device = run.processes.device
+    means = {
+        name: run.processes.average(torch.tensor(value, device=device)).item()
+        for name, value in _mean(run.recent).items()
+    }
+    return {
+        "step": run.step,
+        "seconds": round(run.seconds, 1),
+        "pictures": run.step * run.config.batch_size,
+        "learning_rate": run.learning_rate(run.step - 1),
+        **means,
+        **{f"validation_{name}": value for name, value in validate(run.vae, validation).items()},
+    }
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """history.csv, a row a validation pass."""
+    part = path.with_suffix(".part")
+    with open(part, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(part, path)
+
+
+def save_picture(run: Run, validation) -> None:
+    images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
+    run.vae.eval()
+    try:
+        with torch.no_grad():
+            posterior = run.vae.encode(images.to(run.processes.device))
+        kl = posterior.kl().mean(0)
+        latents = active_latents(kl)
+        labels = [f"z{k} · {kl[k]:.1f} nats" for k in latents]
+        figure = traversal_figure(run.vae, posterior.mean, latents, labels)
+        figure.save(run.folder / "traversal.png")
+    except OSError as error:
+        warnings.warn(f"The traversal picture could not be saved: {error}", stacklevel=2)
+    finally:
+        run.vae.train()
