@@ -113,6 +113,8 @@ def load(name_or_folder: str | Path) -> Bundle:
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
         folder = root() / folder.name
+    if not folder.is_dir():
+        raise BundleError(f"There is no bundle {folder.name} in {root()}.")
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise BundleError(f"The bundle {folder.name} is incomplete: {', '.join(missing)} missing.")

@@ -6,13 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
+from betavae.bundle import BundleError
 from betavae.checkpoints import CheckpointError
 from betavae.data import DATA_SETS, DataError
 from betavae.model import ARCHITECTURES, WeightsError
 from betavae.objectives import OBJECTIVES, settings
 from betavae.training import OPTIMISERS, TrainingConfig, TrainingError
 
-EXPECTED = (CheckpointError, DataError, TrainingError, WeightsError, ValueError, OSError)
+EXPECTED = (
+    BundleError,
+    CheckpointError,
+    DataError,
+    TrainingError,
+    WeightsError,
+    ValueError,
+    OSError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,213 @@
+"""A run becomes a bundle, a bundle is read back, and a damaged one is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import smooth_picture
+
+from betavae import bundles, checkpoints, cli
+from betavae.bundle import FILES, BundleError, pair_latents
+from betavae.data import CelebA
+from betavae.distributed import Processes
+from betavae.metrics.faces import evaluate_faces
+from betavae.packaging import package
+from betavae.training import Run, TrainingConfig
+
+PROJECT = Path(__file__).parents[1]
+REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A tiny run on a drawn CelebA folder, packaged: (run, bundle folder, data folder)."""
+    from conftest import write_celeba
+
+    root = tmp_path_factory.mktemp("made")
+    names = [f"{number:06d}.jpg" for number in range(1, 61)]
+    pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
+    partition = {name: int(i >= 40) for i, name in enumerate(names)}
+    (root / "data").mkdir()
+    write_celeba(root / "data", pictures, partition, archive=False)
+    data, validation = (
+        CelebA(root / "data", split, progress=False) for split in ("train", "validation")
+    )
+    config = TrainingConfig(
+        objective_settings={"beta": 4.0}, latents=6, steps=4, batch_size=16, precision="fp32"
+    )
+    (root / "run").mkdir()
+    run = Run(root / "run", config, data, Processes())
+    from betavae.training import Pace, train
+
+    train(run, validation, Pace(2, 1e9, 1e9, progress=False))
+    folder = root / "tiny-beta-vae"
+    package(run.folder, folder, data, validation)
+    return run, folder, root / "data"
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """The bundle's folder, to damage."""
+    return Path(shutil.copytree(made[1], tmp_path / "tiny-beta-vae"))
+
+
+def refusal(folder) -> str:
+    with pytest.raises(BundleError) as error:
+        bundles.load(folder)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+class TestRoundTrip:
+    def test_all_files_and_the_same_model(self, made):
+        run, folder, _ = made
+        assert {path.name for path in folder.iterdir()} == set(FILES)
+        bundle = bundles.load(folder)
+        run.vae.eval()
+        codes = torch.randn(3, 6)
+        with torch.no_grad():
+            assert torch.equal(bundle.vae.decode(codes).mean, run.vae.decode(codes).mean)
+        assert bundle.title == "β-VAE (β = 4)"
+        assert len(bundle.history) == 2
+        kls = [latent.kl for latent in bundle.by_kl]
+        assert kls == sorted(kls, reverse=True)
+
+    def test_stored_scores_are_measured_again(self, made):
+        _, folder, data = made
+        bundle = bundles.load(folder)
+        splits = (CelebA(data, split, progress=False) for split in ("train", "validation"))
+        again = evaluate_faces(bundle.vae, *splits)
+        for score, tolerance in bundle.metrics["tolerance"].items():
+            stored = bundle.metrics["scores"][score]
+            assert again["scores"][score] == pytest.approx(stored, abs=tolerance)
+
+    def test_config_says_how_it_was_made(self, made):
+        config = bundles.load(made[1]).config
+        assert config["training"]["seed"] == 0 and config["training"]["steps_done"] == 4
+        assert config["data"] == {**config["data"], "training_pictures": 40}
+        assert config["code_version"] == checkpoints.read(made[0].folder)["code_version"]
+        card = (made[1] / "README.md").read_text()
+        assert "--beta 4" in card and "model-index" in card
+
+
+class TestDamage:
+    @pytest.mark.parametrize("file", FILES)
+    def test_missing_file_is_named(self, copy, file):
+        (copy / file).unlink()
+        assert file in refusal(copy)
+
+    def test_truncated_and_altered_weights(self, copy):
+        path = copy / "model.safetensors"
+        content = path.read_bytes()
+        path.write_bytes(content[:-1000])
+        assert "truncated or altered" in refusal(copy)
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert "truncated or altered" in refusal(copy)
+
+    @pytest.mark.parametrize("file", ["config.json", "latents.json", "metrics.json"])
+    def test_broken_json(self, copy, file):
+        (copy / file).write_text('{"architecture": ')
+        refusal(copy)
+
+    def test_truncated_codes_and_a_latent_too_few(self, copy):
+        path = copy / "codes.safetensors"
+        content = path.read_bytes()
+        path.write_bytes(content[:20])
+        refusal(copy)
+        path.write_bytes(content)
+        latents = json.loads((copy / "latents.json").read_text())
+        (copy / "latents.json").write_text(json.dumps(latents[1:]))
+        assert "disagree" in refusal(copy)
+
+    @pytest.mark.parametrize("name", ["no-such-bundle", "../weights", ".", "a/b"])
+    def test_names_that_are_none(self, name, monkeypatch, tmp_path):
+        monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
+        monkeypatch.chdir(tmp_path)
+        refusal(name)
+
+    def test_survey_keeps_the_good_and_names_the_bad(self, copy, monkeypatch):
+        shutil.copytree(copy, copy.parent / "broken")
+        (copy.parent / "broken" / "model.safetensors").unlink()
+        monkeypatch.setenv("BETAVAE_WEIGHTS", str(copy.parent))
+        good, bad = bundles.survey(expected=("wanted",))
+        assert list(good) == ["tiny-beta-vae"]
+        assert set(bad) == {"broken", "wanted"}
+
+
+def test_latents_are_paired_by_what_they_do():
+    one = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    other = torch.stack([one[:, 2], -one[:, 0], one[:, 1]], dim=1)
+    pairs = pair_latents(one, other)
+    assert [index for index, _ in pairs] == [1, 2, 0]
+    assert [round(correlation, 4) for _, correlation in pairs] == [-1, 1, 1]
+
+
+class TestCommands:
+    def test_traverse_writes_a_picture(self, made, tmp_path, capsys):
+        words = f"traverse {made[1]} --to {tmp_path / 'figure.png'} --latents 3 1 --output sample"
+        assert cli.main([*words.split(), "--faces", "2"]) == 0
+        assert (tmp_path / "figure.png").is_file()
+        assert "2 latents, 2 faces" in capsys.readouterr().out
+
+    def test_compare_prints_both(self, made, copy, capsys):
+        assert cli.main(["compare", str(made[1]), str(copy)]) == 0
+        row = next(
+            line for line in capsys.readouterr().out.splitlines() if line.startswith("psnr ")
+        )
+        assert len(row.split()) == 3
+
+    def test_evaluate_dry_run_changes_nothing(self, made, copy, capsys):
+        before = {path.name: path.read_bytes() for path in copy.iterdir()}
+        assert cli.main(["evaluate", str(copy), "--data", str(made[2]), "--dry-run"]) == 0
+        assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+        assert "smiling" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        "words", [["traverse", "nothing-here"], ["traverse", "{bundle}", "--latents", "99"]]
+    )
+    def test_what_cannot_be_done_is_one_line(self, made, capsys, words):
+        assert cli.main([word.format(bundle=made[1]) for word in words]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestServed:
+    """What the repository's weights/ holds."""
+
+    def test_every_bundle_loads_and_all_stay_small(self):
+        good, bad = bundles.survey()
+        assert {"celeba-vae", "celeba-beta-vae"} <= set(good) and not bad
+        files = [path for path in bundles.root().rglob("*") if path.is_file()]
+        assert sum(path.stat().st_size for path in files) < 60_000_000
+
+    def test_readme_quotes_the_stored_scores(self):
+        readme = (PROJECT / "README.md").read_text()
+        for name in ("celeba-vae", "celeba-beta-vae"):
+            scores = bundles.load(name).metrics["scores"]
+            row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`"))
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            expected = [
+                f"{scores['psnr']:.2f}",
+                f"{scores['pca_psnr']:.2f}",
+                f"{scores['ssim']:.3f}",
+            ]
+            expected += [f"{scores['kl']:.1f}", str(scores["active_latents"])]
+            assert cells[2:] == expected
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs CelebA in ../shared/data/celeba")
+    @pytest.mark.parametrize("name", ["celeba-vae", "celeba-beta-vae"])
+    def test_scores_are_measured_again_on_celeba(self, name, monkeypatch):
+        monkeypatch.delenv("XDG_CACHE_HOME")  # decoding 35,000 pictures once is enough
+        torch.set_num_threads(os.cpu_count())
+        bundle = bundles.load(name)
+        splits = (CelebA(REAL_DATA, split, progress=False) for split in ("train", "validation"))
+        again = evaluate_faces(bundle.vae, *splits)
+        for score, tolerance in bundle.metrics["tolerance"].items():
+            stored = bundle.metrics["scores"][score]
+            assert again["scores"][score] == pytest.approx(stored, abs=tolerance)
