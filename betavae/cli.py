@@ -135,19 +135,26 @@ def _publish(options: argparse.Namespace) -> None:
     from betavae.packaging import package
 
     if options.hub:
-        from huggingface_hub import HfApi
-
-        loaded = bundle.load(options.source)
-        api = HfApi()
-        api.create_repo(options.hub, exist_ok=True)
-        api.upload_folder(repo_id=options.hub, folder_path=loaded.folder)
-        print(f"{loaded.name} is at https://huggingface.co/{options.hub}")
+        _upload(bundle.load(options.source), options.hub)
         return
     if not (options.to and options.root):
         raise ValueError("packaging a run needs --data and --to; uploading a bundle needs --hub.")
     data = checkpoints.read(options.source)["config"]["data"]
     package(options.source, options.to, *_splits(data, options.root))
     _print_scores([bundle.load(options.to)])
+
+
+def _upload(loaded, repository: str) -> None:
+    from huggingface_hub import HfApi
+
+    try:
+        api = HfApi()
+        api.create_repo(repository, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=loaded.folder)
+    except Exception as error:  # those of the HTTP client, which changes with the Hub's library
+        reason = " ".join(str(error).split())[:200]
+        raise ConnectionError(f"{repository} on the Hub could not be written: {reason}") from error
+    print(f"{loaded.name} is at https://huggingface.co/{repository}")
 
 
 def _add_evaluate(commands) -> None:

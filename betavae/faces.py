@@ -7,6 +7,7 @@ faces, so the detector looks again at the aligned face: once to confirm it, twic
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import threading
@@ -28,6 +29,9 @@ EYE_DISTANCE = TEMPLATE[1, 0] - TEMPLATE[0, 0]
 
 # YuNet finds faces of some 10 to 300 pixels, so a photo is searched at these longest sides in turn.
 SEARCH_SIDES = (640, 320, 160)
+# Nothing looks at a photo more closely than twice its largest search copy: a face that is found
+# in that one is then large enough for the models.
+WORKING_SIDE = 2 * SEARCH_SIDES[0]
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
@@ -71,9 +75,11 @@ def align_face(photo: Image.Image) -> AlignedFace:
     several threads. Raises NoFaceFound, FaceModelError, or PhotoError for undecodable pixels.
     """
     photo = upright_rgb(photo)
-    for faces in _searches(photo):
+    reduction = max(1, max(photo.size) // WORKING_SIDE)
+    working_copy = photo.reduce(reduction)
+    for faces in _searches(working_copy, photo.size):
         for index, face in enumerate(faces[:MAX_CANDIDATES]):
-            patch = _cut_out(photo, _fit(face.landmarks))
+            patch = _cut_out(working_copy, reduction, _fit(face.landmarks))
             landmarks = _confirm(patch, face.landmarks)
             if landmarks is not None:
                 return _aligned_face(patch, _refine(patch, landmarks), faces[index:])
@@ -91,7 +97,8 @@ def find_landmarks(picture: Image.Image) -> np.ndarray | None:
 
     In one pass, for a face that is upright already; None where there is none.
     """
-    faces = next(_searches(upright_rgb(picture)), None)
+    picture = upright_rgb(picture)
+    faces = next(_searches(picture, picture.size), None)
     return faces[0].landmarks if faces else None
 
 
@@ -113,27 +120,21 @@ class _Face:
         return _Face(box, _apply(affine, self.landmarks), self.score)
 
 
-class _Detector:
-    """YuNet, loaded when it is first needed. It keeps state between calls, hence the lock."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._net = None
-
-    def __call__(self, pixels: np.ndarray) -> list[_Face]:
-        """RGB uint8 (H, W, 3) -> the faces in it, in its own pixels."""
-        bgr = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
-        with self._lock:
-            if self._net is None:
-                self._net = cv2.FaceDetectorYN.create(
-                    str(_model_path()), "", (0, 0), score_threshold=SCORE_THRESHOLD
-                )
-            self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
-            _, rows = self._net.detect(bgr)
-        return [] if rows is None else [_face_of_row(row) for row in rows.astype(float)]
+_yunet_lock = threading.Lock()  # YuNet keeps state during a call
 
 
-_detect = _Detector()
+def _detect(pixels: np.ndarray) -> list[_Face]:
+    """RGB uint8 (H, W, 3) -> the faces in it, in its own pixels."""
+    bgr = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+    with _yunet_lock:
+        _, rows = _yunet(bgr.shape[1], bgr.shape[0]).detect(bgr)
+    return [] if rows is None else [_face_of_row(row) for row in rows.astype(float)]
+
+
+@functools.lru_cache(maxsize=4)  # one for each size: to change a net's size doubles its time
+def _yunet(width: int, height: int) -> cv2.FaceDetectorYN:
+    path = str(_model_path())
+    return cv2.FaceDetectorYN.create(path, "", (width, height), score_threshold=SCORE_THRESHOLD)
 
 
 def _face_of_row(row: np.ndarray) -> _Face:
@@ -182,15 +183,15 @@ def _why_none(photo: Image.Image) -> str:
     return "No face was found; use a photo that shows one face from the front, large and well lit."
 
 
-def _searches(photo: Image.Image) -> Iterator[list[_Face]]:
-    """What each search finds, if anything: in pixels of the photo, largest first.
+def _searches(photo: Image.Image, size: tuple[int, int]) -> Iterator[list[_Face]]:
+    """What each search finds, if anything: faces in pixels of a photo of `size`, largest first.
 
     As it stands, then turned by quarters; each time from the largest copy to the smallest.
     """
     copies = _search_copies(photo)
     for quarter_turns in range(4):
         for pixels in copies:
-            to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, photo.size)
+            to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, size)
             faces = [face.mapped(to_photo) for face in _detect(np.rot90(pixels, quarter_turns))]
             if faces:
                 yield sorted(faces, key=lambda face: face.area, reverse=True)
@@ -260,21 +261,22 @@ class _Patch:
         return Image.fromarray(pixels)
 
 
-def _cut_out(photo: Image.Image, matrix: np.ndarray) -> _Patch:
-    """The photo around the face, shrunk to what the zoomed frame can show of it.
+def _cut_out(copy: Image.Image, reduction: int, matrix: np.ndarray) -> _Patch:
+    """The photo's part around the face, shrunk to what a zoomed frame can show of it.
 
-    So a large photo is antialiased, and read once for all the passes.
+    `copy` is the photo reduced by a whole number; `matrix` maps from the photo to the frame.
     """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    centre = _apply(_inverse(matrix), np.array(FRAME) / 2)
-    reach = 1.1 * np.hypot(*FRAME) / 2 / scale  # the passes to come may turn and shift the frame
-    low = np.clip(np.floor(centre - reach), 0, np.subtract(photo.size, 1))
-    high = np.clip(np.ceil(centre + reach), low + 1, photo.size)
+    copy_to_frame = matrix * (reduction, reduction, 1)
+    scale = float(np.hypot(copy_to_frame[0, 0], copy_to_frame[1, 0]))
+    centre = _apply(_inverse(copy_to_frame), np.array(FRAME) / 2)
+    reach = 1.1 * np.hypot(*FRAME) / 2 / scale  # the looks to come may turn and shift the frame
+    low = np.clip(np.floor(centre - reach), 0, np.subtract(copy.size, 1))
+    high = np.clip(np.ceil(centre + reach), low + 1, copy.size)
     size = np.ceil((high - low) * min(1, ZOOM * scale)).astype(int)
-    pixels = _shrink(photo, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
+    pixels = _shrink(copy, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
     across, down = size / (high - low)
-    from_photo = np.array([(across, 0, -low[0] * across), (0, down, -low[1] * down)])
-    return _Patch(np.asarray(pixels), from_photo)
+    from_copy = np.array([(across, 0, -low[0] * across), (0, down, -low[1] * down)])
+    return _Patch(np.asarray(pixels), from_copy / (reduction, reduction, 1))
 
 
 def _confirm(patch: _Patch, landmarks: np.ndarray) -> np.ndarray | None:

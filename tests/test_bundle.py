@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import smooth_picture
+from conftest import smooth_picture, write_celeba
 
 from betavae import bundles, checkpoints, cli
 from betavae.bundle import FILES, BundleError, pair_latents
@@ -17,7 +17,7 @@ from betavae.data import CelebA
 from betavae.distributed import Processes
 from betavae.metrics.faces import evaluate_faces
 from betavae.packaging import package
-from betavae.training import Run, TrainingConfig
+from betavae.training import Pace, Run, TrainingConfig, train
 
 PROJECT = Path(__file__).parents[1]
 REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"
@@ -26,8 +26,6 @@ REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A tiny run on a drawn CelebA folder, packaged: (run, bundle folder, data folder)."""
-    from conftest import write_celeba
-
     root = tmp_path_factory.mktemp("made")
     names = [f"{number:06d}.jpg" for number in range(1, 61)]
     pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
@@ -42,8 +40,6 @@ def made(tmp_path_factory):
     )
     (root / "run").mkdir()
     run = Run(root / "run", config, data, Processes())
-    from betavae.training import Pace, train
-
     train(run, validation, Pace(2, 1e9, 1e9, progress=False))
     folder = root / "tiny-beta-vae"
     package(run.folder, folder, data, validation)
