@@ -29,9 +29,6 @@ EYE_DISTANCE = TEMPLATE[1, 0] - TEMPLATE[0, 0]
 
 # YuNet finds faces of some 10 to 300 pixels, so a photo is searched at these longest sides in turn.
 SEARCH_SIDES = (640, 320, 160)
-# Nothing looks at a photo more closely than twice its largest search copy: a face that is found
-# in that one is then large enough for the models.
-WORKING_SIDE = 2 * SEARCH_SIDES[0]
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
@@ -75,11 +72,9 @@ def align_face(photo: Image.Image) -> AlignedFace:
     several threads. Raises NoFaceFound, FaceModelError, or PhotoError for undecodable pixels.
     """
     photo = upright_rgb(photo)
-    reduction = max(1, max(photo.size) // WORKING_SIDE)
-    working_copy = photo.reduce(reduction)
-    for faces in _searches(working_copy, photo.size):
+    for faces in _searches(photo):
         for index, face in enumerate(faces[:MAX_CANDIDATES]):
-            patch = _cut_out(working_copy, reduction, _fit(face.landmarks))
+            patch = _cut_out(photo, _fit(face.landmarks))
             landmarks = _confirm(patch, face.landmarks)
             if landmarks is not None:
                 return _aligned_face(patch, _refine(patch, landmarks), faces[index:])
@@ -97,8 +92,7 @@ def find_landmarks(picture: Image.Image) -> np.ndarray | None:
 
     In one pass, for a face that is upright already; None where there is none.
     """
-    picture = upright_rgb(picture)
-    faces = next(_searches(picture, picture.size), None)
+    faces = next(_searches(upright_rgb(picture)), None)
     return faces[0].landmarks if faces else None
 
 
@@ -183,15 +177,15 @@ def _why_none(photo: Image.Image) -> str:
     return "No face was found; use a photo that shows one face from the front, large and well lit."
 
 
-def _searches(photo: Image.Image, size: tuple[int, int]) -> Iterator[list[_Face]]:
-    """What each search finds, if anything: faces in pixels of a photo of `size`, largest first.
+def _searches(photo: Image.Image) -> Iterator[list[_Face]]:
+    """What each search finds, if anything: in pixels of the photo, largest first.
 
     As it stands, then turned by quarters; each time from the largest copy to the smallest.
     """
     copies = _search_copies(photo)
     for quarter_turns in range(4):
         for pixels in copies:
-            to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, size)
+            to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, photo.size)
             faces = [face.mapped(to_photo) for face in _detect(np.rot90(pixels, quarter_turns))]
             if faces:
                 yield sorted(faces, key=lambda face: face.area, reverse=True)
@@ -261,22 +255,21 @@ class _Patch:
         return Image.fromarray(pixels)
 
 
-def _cut_out(copy: Image.Image, reduction: int, matrix: np.ndarray) -> _Patch:
-    """The photo's part around the face, shrunk to what a zoomed frame can show of it.
+def _cut_out(photo: Image.Image, matrix: np.ndarray) -> _Patch:
+    """The photo around the face, shrunk to what the zoomed frame can show of it.
 
-    `copy` is the photo reduced by a whole number; `matrix` maps from the photo to the frame.
+    So a large photo is antialiased, and read once for all the looks.
     """
-    copy_to_frame = matrix * (reduction, reduction, 1)
-    scale = float(np.hypot(copy_to_frame[0, 0], copy_to_frame[1, 0]))
-    centre = _apply(_inverse(copy_to_frame), np.array(FRAME) / 2)
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    centre = _apply(_inverse(matrix), np.array(FRAME) / 2)
     reach = 1.1 * np.hypot(*FRAME) / 2 / scale  # the looks to come may turn and shift the frame
-    low = np.clip(np.floor(centre - reach), 0, np.subtract(copy.size, 1))
-    high = np.clip(np.ceil(centre + reach), low + 1, copy.size)
+    low = np.clip(np.floor(centre - reach), 0, np.subtract(photo.size, 1))
+    high = np.clip(np.ceil(centre + reach), low + 1, photo.size)
     size = np.ceil((high - low) * min(1, ZOOM * scale)).astype(int)
-    pixels = _shrink(copy, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
+    pixels = _shrink(photo, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
     across, down = size / (high - low)
-    from_copy = np.array([(across, 0, -low[0] * across), (0, down, -low[1] * down)])
-    return _Patch(np.asarray(pixels), from_copy / (reduction, reduction, 1))
+    from_photo = np.array([(across, 0, -low[0] * across), (0, down, -low[1] * down)])
+    return _Patch(np.asarray(pixels), from_photo)
 
 
 def _confirm(patch: _Patch, landmarks: np.ndarray) -> np.ndarray | None:
