@@ -109,6 +109,8 @@ def names() -> list[str]:
 def load(name_or_folder: str | Path) -> Bundle:
     """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)
+    if len(folder.name) > 255:
+        raise BundleError(f"{folder.name[:40]}... is too long a name for a bundle.")
     if not folder.is_dir():
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
@@ -131,6 +133,8 @@ def load(name_or_folder: str | Path) -> Bundle:
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BundleError(f"The bundle {folder.name} is damaged: {reason}.") from error
+    if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
+        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
     if len(bundle.latents) != vae.latents or codes.shape[1:] != (vae.latents,):
         raise BundleError(
             f"The bundle {folder.name} is damaged: its files disagree on the latents."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def read(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"There is nothing to resume: {path} does not exist.")
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load compares no checksum
+            broken = archive.testzip()
+        if broken:
+            raise zipfile.BadZipFile(f"{broken} is altered")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged and cannot be resumed ({error}).") from error
+    except (
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged and cannot be resumed ({reason}).") from error

@@ -119,7 +119,13 @@ class Run:
     def resume(cls, folder: Path, data, processes: Processes) -> Run:
         """The run as it was after the checkpoint's last step."""
         state = checkpoints.read(folder)
-        run = cls(folder, TrainingConfig(**state["config"]), data, processes)
+        try:
+            config = TrainingConfig(**state["config"])
+        except (KeyError, TypeError) as error:
+            raise checkpoints.CheckpointError(
+                f"{folder / checkpoints.NAME} is not a checkpoint of this program."
+            ) from error
+        run = cls(folder, config, data, processes)
         run.vae.load_state_dict(state["vae"])
         run.objective.load_state_dict(state["objective"])
         run.optimiser.load_state_dict(state["optimiser"])
@@ -175,6 +181,15 @@ class Run:
         self.optimiser.zero_grad()
         loss.backward()
         self.processes.average_gradients(self.vae)
+        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
+        gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
+        largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
+        if not bool(largest < 1e18):
+            raise TrainingError(
+                f"The largest gradient is {largest.item():.1e} at step {self.step}. The last good "
+                f"checkpoint is {self.folder / checkpoints.NAME}; try a smaller --learning-rate or "
+                "a longer --warm-up."
+            )
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import smooth_picture, write_celeba
+from PIL import Image
 
 from betavae import bundles, checkpoints, cli
-from betavae.bundle import FILES, BundleError, pair_latents
+from betavae.bundle import FILES, BundleError, encode_all, pair_latents
 from betavae.data import CelebA
 from betavae.distributed import Processes
 from betavae.metrics.faces import evaluate_faces
-from betavae.packaging import package
+from betavae.packaging import package, stored_faces
 from betavae.training import Pace, Run, TrainingConfig, train
 
 PROJECT = Path(__file__).parents[1]
@@ -83,6 +84,17 @@ class TestRoundTrip:
             stored = bundle.metrics["scores"][score]
             assert again["scores"][score] == pytest.approx(stored, abs=tolerance)
 
+    def test_latents_and_codes_are_those_of_the_validation_faces(self, made):
+        bundle = bundles.load(made[1])
+        means, kl = encode_all(bundle.vae, CelebA(made[2], "validation", progress=False).images)
+        assert torch.equal(bundle.codes, means[stored_faces(len(means))])
+        assert [latent.index for latent in bundle.latents] == list(range(6))
+        for latent, column, its_kl in zip(bundle.latents, means.T, kl.mean(0), strict=True):
+            assert latent.kl == pytest.approx(its_kl.item(), abs=1e-4)
+            assert latent.mean == pytest.approx(column.mean().item(), abs=1e-4)
+            assert latent.deviation == pytest.approx(column.std().item(), abs=1e-4)
+            assert column.min() - 1e-4 <= latent.low <= latent.high <= column.max() + 1e-4
+
     def test_config_says_how_it_was_made(self, made):
         config = bundles.load(made[1]).config
         assert config["training"]["seed"] == 0 and config["training"]["steps_done"] == 4
@@ -121,7 +133,25 @@ class TestDamage:
         (copy / "latents.json").write_text(json.dumps(latents[1:]))
         assert "disagree" in refusal(copy)
 
-    @pytest.mark.parametrize("name", ["no-such-bundle", "../weights", ".", "a/b"])
+    @pytest.mark.parametrize(
+        ("file", "content"),
+        [
+            ("latents.json", "[1, 2]"),
+            ("latents.json", "3"),
+            ("config.json", "[]"),
+            ("metrics.json", "[]"),
+            ("metrics.json", "{}"),
+        ],
+    )
+    def test_json_of_another_shape(self, copy, file, content):
+        """Found when the bundle is read, not by the command or the page that first needs it."""
+        (copy / file).write_text(content)
+        refusal(copy)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["no-such-bundle", "../weights", ".", "a/b", "\0", pytest.param("a" * 5000, id="long")],
+    )
     def test_names_that_are_none(self, name, monkeypatch, tmp_path):
         monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
         monkeypatch.chdir(tmp_path)
@@ -148,8 +178,10 @@ class TestCommands:
     def test_traverse_writes_a_picture(self, made, tmp_path, capsys):
         words = f"traverse {made[1]} --to {tmp_path / 'figure.png'} --latents 3 1 --output sample"
         assert cli.main([*words.split(), "--faces", "2"]) == 0
-        assert (tmp_path / "figure.png").is_file()
-        assert "2 latents, 2 faces" in capsys.readouterr().out
+        with Image.open(tmp_path / "figure.png") as figure:
+            wide, high = figure.size
+        assert wide > 2 * 8 * 64 and high > 2 * 64
+        assert f"2 latents, 2 faces, {wide}x{high}" in capsys.readouterr().out
 
     def test_compare_prints_both(self, made, copy, capsys):
         assert cli.main(["compare", str(made[1]), str(copy)]) == 0

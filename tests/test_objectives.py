@@ -53,3 +53,4 @@ def test_every_objective_is_tested_and_names_its_settings():
     assert settings(OBJECTIVES["beta-vae"]) == {"beta": 4.0}
     assert settings(OBJECTIVES["vae"]) == {}
     assert OBJECTIVES["beta-vae"].title.format(beta=250.0) == "β-VAE (β = 250)"
+    assert OBJECTIVES["vae"].title.format(**settings(OBJECTIVES["vae"])) == "VAE (β = 1)"

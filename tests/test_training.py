@@ -48,10 +48,10 @@ def start(words: list[str], launcher=("-m", "betavae")) -> subprocess.Popen:
     )
 
 
-def wait_for_checkpoint(run: Path, process: subprocess.Popen) -> None:
-    """Until the first checkpoint is there; the process must still be training."""
+def wait_for_history(run: Path, process: subprocess.Popen) -> None:
+    """Until a checkpoint holds a row of history; the process must still be training."""
     deadline = time.monotonic() + 60
-    while not (run / checkpoints.NAME).exists():
+    while not (run / "history.csv").exists():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -71,6 +71,20 @@ def assert_same(one: dict, other: dict) -> None:
         assert {**row, "seconds": 0} == {**its_twin, "seconds": 0}
 
 
+def all_finite(state: dict) -> bool:
+    """Whether the weights and the optimiser's moments can be trained on."""
+    moments = [value for each in state["optimiser"]["state"].values() for value in each.values()]
+    return all(bool(torch.isfinite(t).all()) for t in (*state["vae"].values(), *moments))
+
+
+def one_line(errors: str) -> str:
+    """The one line that betavae wrote to stderr, beside the progress bars, which end in returns."""
+    lines = [line for line in errors.replace("\r", "\n").splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("betavae: ")]
+    assert len(said) == 1 and lines[-1] == said[0], errors
+    return said[0]
+
+
 def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():
     config = TrainingConfig(steps=1000, warm_up=100, learning_rate=0.01)
     assert learning_rate(config, 0) == pytest.approx(0.01 / 100)
@@ -82,36 +96,43 @@ def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():
     assert learning_rate(flat, 999) == pytest.approx(0.01)
 
 
+@pytest.fixture(scope="module")
+def whole(picture_folder, tmp_path_factory) -> Path:
+    """A run of 120 steps that nothing interrupts: what the interrupted ones must equal."""
+    torch.set_num_threads(1)  # as in the processes they are compared with: sums round otherwise
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert cli.main(command(picture_folder, run, "--steps", "120")) == 0
+    return run
+
+
 class TestResume:
     @pytest.mark.slow
-    def test_after_sigkill_equals_no_interruption(self, picture_folder, tmp_path):
-        steps = ("--steps", "120")
-        whole, killed = tmp_path / "whole", tmp_path / "killed"
-        assert cli.main(command(picture_folder, whole, *steps)) == 0
+    def test_after_sigkill_equals_no_interruption(self, picture_folder, whole, tmp_path):
+        steps, killed = ("--steps", "120"), tmp_path / "killed"
         process = start(command(picture_folder, killed, *steps))
-        wait_for_checkpoint(killed, process)
+        wait_for_history(killed, process)
         process.kill()
         process.wait()
-        assert 0 < checkpoints.read(killed)["step"] < 120
+        state = checkpoints.read(killed)
+        assert state["history"] and 5 <= state["step"] < 120
         assert cli.main(command(picture_folder, killed, *steps, "--resume")) == 0
         assert_same(checkpoints.read(killed), checkpoints.read(whole))
         assert (killed / "history.csv").read_text().count("\n") == 25
 
     @pytest.mark.slow
     def test_after_ctrl_c_equals_no_interruption_and_says_how_to_go_on(
-        self, picture_folder, tmp_path
+        self, picture_folder, whole, tmp_path
     ):
-        steps = ("--steps", "120")
-        whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-        assert cli.main(command(picture_folder, whole, *steps)) == 0
+        steps, stopped = ("--steps", "120"), tmp_path / "stopped"
         process = start(command(picture_folder, stopped, *steps))
-        wait_for_checkpoint(stopped, process)
+        wait_for_history(stopped, process)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         done = checkpoints.read(stopped)["step"]
         assert f"Stopped after step {done}; go on with --resume" in output
         assert cli.main(command(picture_folder, stopped, *steps, "--resume")) == 0
+        assert done < 120
         assert_same(checkpoints.read(stopped), checkpoints.read(whole))
 
     def test_other_settings_are_refused(self, picture_folder, tmp_path, capsys):
@@ -134,6 +155,40 @@ class TestResume:
         with pytest.raises(CheckpointError, match="damaged"):
             Run.resume(tmp_path, smooth_pictures(16), Processes())
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param(b"", id="empty"),
+            pytest.param(bytes(5000), id="zeros"),
+            pytest.param(b"hello world\n", id="text"),
+            pytest.param(b"<html>not found</html>", id="a page"),
+        ],
+    )
+    def test_what_never_was_a_checkpoint_is_refused_in_one_line(
+        self, content, picture_folder, tmp_path, capsys
+    ):
+        (tmp_path / checkpoints.NAME).write_bytes(content)
+        assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
+        refusal = one_line(capsys.readouterr().err)
+        assert str(tmp_path / checkpoints.NAME) in refusal and "damaged" in refusal
+
+    def test_another_programs_checkpoint_is_refused_in_one_line(
+        self, picture_folder, tmp_path, capsys
+    ):
+        torch.save({"state_dict": {}}, tmp_path / checkpoints.NAME)
+        assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
+        assert str(tmp_path / checkpoints.NAME) in one_line(capsys.readouterr().err)
+
+    def test_an_altered_byte_is_noticed(self, tmp_path):
+        """torch.load reads a tensor without comparing the checksum that is stored beside it."""
+        checkpoints.write(tmp_path, {"weights": torch.arange(100_000.0)})
+        path = tmp_path / checkpoints.NAME
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 255
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match="damaged"):
+            checkpoints.read(tmp_path)
+
 
 class TestFailures:
     def test_divergence_names_the_step_and_keeps_a_good_checkpoint(
@@ -142,14 +197,56 @@ class TestFailures:
         run = tmp_path / "run"
         words = command(picture_folder, run, "--steps", "60", "--learning-rate", "1e20")
         assert cli.main(words) == 1
-        error = capsys.readouterr().err.splitlines()[-1]
+        error = one_line(capsys.readouterr().err)
         assert "at step" in error and str(run / checkpoints.NAME) in error
         state = checkpoints.read(run)
         assert f"at step {state['step']}" in error
+        assert all_finite(state)
+
+    def test_no_parameter_is_frozen_unnoticed(self, smooth_pictures, tmp_path):
+        """A gradient above 1.8e19 has no square in float32: Adam's second moment becomes infinite
+        and its parameters never move again, though the loss is finite. Training must not go on as
+        if nothing were wrong. With this seed the first steps overshoot that far."""
+        config = small_config(steps=6, learning_rate=0.025)
+        run = Run(tmp_path, config, smooth_pictures(24), Processes())
+        try:
+            train(run, smooth_pictures(4), QUIET)
+        except TrainingError as error:
+            assert "at step" in str(error)
+        assert all_finite(checkpoints.read(tmp_path))
+
+    def test_no_space_keeps_the_last_checkpoint_and_goes_on(
+        self, smooth_pictures, tmp_path, file_size_limit
+    ):
+        """For real: the checkpoint is longer than files may be, at each place it can break off."""
+        run = Run(tmp_path, small_config(steps=6), smooth_pictures(16), Processes())
+        run.train_step()
+        run.save()
+        good = (tmp_path / checkpoints.NAME).read_bytes()
+        for limit in (0, 1_000_000, len(good) - 1):
+            with (
+                file_size_limit(limit),
+                pytest.raises(CheckpointError, match="the last good one is"),
+            ):
+                run.save()
+            assert (tmp_path / checkpoints.NAME).read_bytes() == good
+            assert not list(tmp_path.glob("*.part"))
+        with (
+            file_size_limit(1_000_000),
+            pytest.warns(UserWarning, match="goes on unsaved at step") as warned,
+            pytest.raises(CheckpointError),
+        ):
+            train(run, smooth_pictures(4), QUIET)
+        assert len(warned) == 5  # one a step, from the second
+        assert run.step == 6
+        assert (tmp_path / checkpoints.NAME).read_bytes() == good
+        run.save()  # there is space again
+        assert checkpoints.read(tmp_path)["step"] == 6
 
     def test_full_disk_keeps_the_last_checkpoint_and_goes_on(
         self, smooth_pictures, tmp_path, monkeypatch
     ):
+        """When only the flush to the disk finds it full."""
         run = Run(tmp_path, small_config(steps=6), smooth_pictures(16), Processes())
         run.train_step()
         run.save()
@@ -202,7 +299,11 @@ def test_two_processes_compute_what_one_does(picture_folder, tmp_path):
     process = start(command(picture_folder, two, *steps), (*launcher, "-m", "betavae"))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    single, pair = (checkpoints.read(run)["vae"] for run in (one, two))
-    for name, tensor in single.items():
+    single, pair = (checkpoints.read(run) for run in (one, two))
+    assert [row["step"] for row in pair["history"]] == [5, 10, 12]
+    for row, its_twin in zip(single["history"], pair["history"], strict=True):
+        for term in ("reconstruction", "kl", "validation_psnr", "validation_kl"):
+            assert its_twin[term] == pytest.approx(row[term], rel=1e-3), term
+    for name, tensor in single["vae"].items():
         # Adam divides by gradients' size: rounding in their sums shows at the start of a run.
-        assert torch.allclose(tensor, pair[name], atol=2e-4), name
+        assert torch.allclose(tensor, pair["vae"][name], atol=2e-4), name

@@ -32,6 +32,16 @@ def codes():
     return torch.randn(2, 6, generator=torch.Generator().manual_seed(3))
 
 
+def test_the_other_latents_stay(vae, codes):
+    """Where the chosen latent is set to what the code already has, the picture is the code's."""
+    frames = traverse(vae, codes[:1], [0, 3, 5], values=codes[0, [0, 3, 5]])
+    with torch.no_grad():
+        own = vae.decode(codes[:1]).mean[0]
+    for block in range(3):
+        assert torch.allclose(frames[0, block, block], own, atol=1e-6)
+        assert not torch.allclose(frames[0, block, block - 1], own, atol=1e-3)
+
+
 def test_values_are_those_of_the_papers_figure():
     assert torch.allclose(VALUES, -3 + torch.arange(8) * 6 / 7)
 
@@ -57,8 +67,9 @@ def test_a_sample_scatters_around_the_mean_and_follows_its_generator(vae, codes)
 
 
 def test_what_does_not_exist_is_refused(vae, codes):
-    with pytest.raises(ValueError, match="0 to 5"):
-        traverse(vae, codes, [6])
+    for latent in (6, -1):  # -1 would quietly be the last one
+        with pytest.raises(ValueError, match="0 to 5"):
+            traverse(vae, codes, [0, latent])
     with pytest.raises(ValueError, match="'mean' or 'sample'"):
         traverse(vae, codes, [0], output="median")
 
