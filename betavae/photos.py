@@ -119,7 +119,8 @@ def _to_rgb(photo: Image.Image) -> Image.Image:
     if photo.mode.startswith("I") or photo.mode == "F":
         return _deep_to_rgb(photo)
     if photo.has_transparency_data:
-        return _over_white(photo.convert("RGBA"))
+        straight = photo.convert("LA") if photo.mode == "La" else photo  # Pillow has no La to RGBA
+        return _over_white(straight.convert("RGBA"))
     if photo.mode == "LAB":
         to_srgb = ImageCms.buildTransform(
             ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
