@@ -1,8 +1,10 @@
-"""Whatever is uploaded becomes an upright RGB picture or one sentence."""
+"""Whatever file a visitor uploads: an upright RGB picture, or one sentence that says why not."""
 
 from __future__ import annotations
 
 import io
+import os
+import re
 import struct
 import zlib
 
@@ -11,90 +13,244 @@ import pytest
 from PIL import Image
 
 from betavae import photos
-from betavae.photos import PhotoError, open_photo
+from betavae.photos import PhotoError, open_photo, upright_rgb
 
-LEFT_RED = np.zeros((40, 60, 3), np.uint8)
-LEFT_RED[:, :30, 0] = 255
+ORIENTATION_TAG = 0x0112
 
 
-def file_of(picture: Image.Image, kind: str, **options) -> bytes:
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises a picture of this size and holds next to nothing."""
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that claims a size, and has next to no pixels to show for it."""
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
-    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + body
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(1000))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
 
 
-JPEG = file_of(Image.fromarray(LEFT_RED), "JPEG", quality=95)
-HOSTILE = {
-    "empty": b"",
-    "text": b"This is a text file that somebody renamed.",
-    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>',
-    "truncated": JPEG[: len(JPEG) // 2],
-    "100 megapixels": png_header(10_000, 10_000),
-    "bomb": png_header(60_000, 60_000),
-    "short pixels": png_header(100, 100),
+def photo_error(source) -> str:
+    """The message with which `source` is refused; it has to be one sentence."""
+    with pytest.raises(PhotoError) as raised:
+        open_photo(source)
+    message = str(raised.value)
+    assert message.endswith(".") and "\n" not in message and ". " not in message
+    return message
+
+
+def patches(size=(90, 60)) -> Image.Image:
+    """Four colours, one in each quarter, so that any turn shows."""
+    colours = [[(200, 30, 30), (30, 200, 30)], [(30, 30, 200), (200, 200, 30)]]
+    return Image.fromarray(np.array(colours, np.uint8)).resize(size, Image.Resampling.NEAREST)
+
+
+def assert_like(photo: Image.Image, expected: Image.Image, tolerance: float = 8):
+    assert (photo.mode, photo.size) == ("RGB", expected.size)
+    difference = np.asarray(photo, float) - np.asarray(expected.convert("RGB"), float)
+    assert np.abs(difference).mean() < tolerance
+
+
+JPEG = encoded(patches((400, 300)), "JPEG", quality=90)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
+
+# --- refused ---
+
+REFUSED = {
+    "empty": (b"", "empty"),
+    "text": (b"This is no picture at all.\n" * 50, "not a picture"),
+    "svg": (SVG, "not a picture"),
+    "html": (b"<!doctype html><title>404</title>", "not a picture"),
+    "pdf": (b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n", "not a picture"),
+    # Pillow hands EPS to Ghostscript, which runs programs.
+    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not a picture"),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC"),
+    "random bytes": (np.random.default_rng(0).bytes(5000), "not a picture"),
+    "truncated jpeg": (JPEG[: len(JPEG) // 2], "damaged"),
+    "jpeg header alone": (JPEG[:100], "damaged|not a picture"),
+    "truncated png": (encoded(patches(), "PNG")[:100], "damaged"),
+    "png without its pixels": (png_of_size(500, 500), "damaged"),
+    "png of no width": (png_of_size(0, 9), "damaged|not a picture"),
+    "png bomb": (png_of_size(60_000, 60_000), "over 170 million pixels"),
+    "too many pixels": (png_of_size(10_000, 10_000), "100 million pixels"),
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_bytes_end_in_one_sentence(name):
-    with pytest.raises(PhotoError) as error:
-        open_photo(HOSTILE[name])
-    sentence = str(error.value)
-    assert "\n" not in sentence and sentence.endswith(".")
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("given_as", ["bytes", "path"])
+def test_what_cannot_be_used_is_refused_in_one_sentence(name, given_as, tmp_path):
+    content, reason = REFUSED[name]
+    source = content
+    if given_as == "path":
+        source = tmp_path / "photo.jpg"
+        source.write_bytes(content)
+    assert re.search(reason, photo_error(source))
 
 
-def test_too_many_bytes_and_missing_files(tmp_path, monkeypatch):
-    (tmp_path / "photo.jpg").write_bytes(JPEG)
-    monkeypatch.setattr(photos, "MAX_BYTES", 100)
-    with pytest.raises(PhotoError):
-        open_photo(tmp_path / "photo.jpg")
-    with pytest.raises(PhotoError):
-        open_photo(tmp_path / "nothing.jpg")
+@pytest.mark.filterwarnings("error")
+def test_large_headers_do_not_warn_either():
+    photo_error(png_of_size(10_000, 10_000))
 
 
-def test_exif_turn_is_undone():
+def test_a_photo_just_within_the_limits_is_read(monkeypatch):
+    monkeypatch.setattr(photos, "MAX_PIXELS", 400 * 300)
+    monkeypatch.setattr(photos, "MAX_BYTES", len(JPEG))
+    assert open_photo(JPEG).size == (400, 300)
+
+
+def test_too_many_bytes_are_not_read(monkeypatch):
+    monkeypatch.setattr(photos, "MAX_BYTES", 1_000_000)
+
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def read(self, count=-1):
+            assert count >= 0, "all of it was asked for"
+            self.taken += count
+            return bytes(count)
+
+    stream = Endless()
+    assert "over 1 MB" in photo_error(stream)
+    assert stream.taken <= 1_000_001
+    assert "over 1 MB" in photo_error(bytes(1_000_001))
+
+
+def test_paths_that_hold_no_file(tmp_path):
+    assert "no file" in photo_error(tmp_path / "missing.jpg")
+    assert "no file" in photo_error(str(tmp_path / "missing.jpg"))
+    assert "no file" in photo_error(tmp_path)
+    photo_error("nul\0character.jpg")
+    photo_error("long" * 2000 + ".jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert "no file" in photo_error(tmp_path / "pipe.jpg")
+
+
+def test_a_file_opened_as_text(tmp_path):
+    (tmp_path / "photo.txt").write_text("hello")
+    with open(tmp_path / "photo.txt") as stream:
+        assert "'rb'" in photo_error(stream)
+
+
+# --- read ---
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "GIF"])
+def test_every_format_from_bytes_paths_and_streams(kind, tmp_path):
+    content = encoded(patches(), kind)
+    path = tmp_path / "photo.of-any-name"
+    path.write_bytes(content)
+    for source in (content, path, str(path), io.BytesIO(content)):
+        assert_like(open_photo(source), patches())
+
+
+def test_an_animation_gives_its_first_frame():
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    assert_like(open_photo(content), frames[0])
+
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,  # the camera stores it so; the reader turns it back
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_the_exif_turn_is_done_once(kind, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held so that the stored picture must turn a quarter
-    turned = open_photo(file_of(Image.fromarray(LEFT_RED), "JPEG", exif=exif, quality=95))
-    assert turned.size == (40, 60)
-    top, bottom = (np.asarray(turned)[rows].mean((0, 1)) for rows in (slice(0, 20), slice(40, 60)))
-    assert top[0] > 200 and bottom[0] < 50
+    exif[ORIENTATION_TAG] = orientation
+    stored = patches().transpose(TURNS[orientation])
+    photo = open_photo(encoded(stored, kind, exif=exif))
+    assert_like(photo, patches())
+    assert_like(upright_rgb(photo), patches())  # and not again
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
-def test_any_mode_becomes_rgb(mode):
-    grey = Image.linear_gradient("L").resize((64, 64))
-    picture = (
-        Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
-        if mode == "I;16"
-        else grey.convert(mode)
-    )
-    kind = "TIFF" if mode in ("CMYK", "LA") else "PNG"
-    opened = open_photo(file_of(picture, kind))
-    assert opened.mode == "RGB" and opened.size == (64, 64)
-    rows = np.asarray(opened).mean((1, 2))
-    assert rows[:8].mean() < 40 and rows[-8:].mean() > 215
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("damage", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"])
+def test_a_damaged_exif_block_is_no_reason_to_refuse_the_pixels(damage):
+    assert_like(open_photo(encoded(patches(), "JPEG", exif=damage)), patches())
 
 
-def test_transparency_lies_over_white():
-    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    assert np.asarray(open_photo(file_of(clear, "PNG"))).min() == 255
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_orientations_that_do_not_exist_are_ignored(orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    assert_like(open_photo(encoded(patches(), "JPEG", exif=exif)), patches())
 
 
-def test_first_frame_of_an_animation():
-    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
-    animated = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert np.asarray(open_photo(animated))[0, 0].tolist() == [255, 0, 0]
+def test_cmyk():
+    assert_like(open_photo(encoded(patches().convert("CMYK"), "JPEG", quality=95)), patches())
+
+
+def ramp(dtype, brightest) -> np.ndarray:
+    return np.linspace(0, brightest, 64).astype(dtype).reshape(1, 64).repeat(8, axis=0)
+
+
+GREY_RAMP = Image.fromarray(ramp(np.uint8, 255))
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    picture = Image.fromarray(ramp(np.uint16, 65535))
+    assert picture.mode == "I;16"
+    assert_like(open_photo(encoded(picture, "PNG")), GREY_RAMP, tolerance=1)
+    assert_like(open_photo(encoded(picture, "TIFF")), GREY_RAMP, tolerance=1)
+
+
+@pytest.mark.parametrize(
+    "dtype, brightest",
+    [(np.int32, 255), (np.int32, 65535), (np.float32, 1), (np.float32, 255), (np.float32, 65535)],
+)
+def test_wide_integers_and_floats_are_scaled(dtype, brightest):
+    content = encoded(Image.fromarray(ramp(dtype, brightest)), "TIFF")
+    assert_like(open_photo(content), GREY_RAMP, tolerance=1.5)
+
+
+def test_floats_that_are_not_numbers():
+    values = np.array([[np.nan, np.inf, -np.inf, 1, 0.5, -3]], np.float32)
+    photo = upright_rgb(Image.fromarray(values))
+    assert [pixel[0] for pixel in photo.get_flattened_data()][3:] == [255, 128, 0]
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA"])
+def test_transparent_parts_become_white(mode):
+    picture = patches().convert("RGBA")
+    picture.paste((9, 9, 9, 0), (0, 0, 45, 60))  # the left half
+    picture = picture.quantize(8) if mode == "P" else picture.convert(mode)
+    assert picture.mode == mode
+    photo = open_photo(encoded(picture, "PNG"))
+    assert photo.getpixel((10, 10)) == photo.getpixel((40, 50)) == (255, 255, 255)
+    right = (45, 0, 90, 60)
+    assert_like(photo.crop(right), patches().convert("L" if mode == "LA" else "RGB").crop(right))
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_colours(mode):
+    """Pillow itself makes these when it resizes; it converts them in one way only."""
+    picture = patches().convert({"La": "LA", "RGBa": "RGBA"}[mode]).convert(mode)
+    assert_like(upright_rgb(picture), patches().convert("L" if mode == "La" else "RGB"))
+
+
+def test_upright_rgb_leaves_the_callers_picture_alone():
+    rgb = patches()
+    assert upright_rgb(rgb) is rgb
+    grey = rgb.convert("L")
+    assert upright_rgb(grey).mode == "RGB"
+    assert grey.mode == "L"
