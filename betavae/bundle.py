@@ -15,6 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from betavae.errors import reason
+from betavae.metrics.attributes import correlations
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, WeightsError
 
@@ -53,12 +55,22 @@ class Latent:
         return self.kl >= ACTIVE_NATS
 
     @property
+    def tracked(self) -> str:
+        """All that it tracks, such as "bangs -0.27, warm colours +0.14"."""
+        return ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in self.tracks)
+
+    @property
     def label(self) -> str:
         """What a slider shows, such as "z12 · smiling +0.61"; a weak correlation is no name."""
         if not self.tracks or abs(self.tracks[0]["correlation"]) < 0.2:
             return f"z{self.index}"
         best = self.tracks[0]
         return f"z{self.index} · {best['name']} {best['correlation']:+.2f}"
+
+
+def by_kl(latents: list[Latent]) -> list[Latent]:
+    """The latents, strongest first."""
+    return sorted(latents, key=lambda latent: -latent.kl)
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ class Bundle:
     @property
     def by_kl(self) -> list[Latent]:
         """The latents, strongest first."""
-        return sorted(self.latents, key=lambda latent: -latent.kl)
+        return by_kl(self.latents)
 
     @property
     def active(self) -> list[Latent]:
@@ -131,8 +143,7 @@ def load(name_or_folder: str | Path) -> Bundle:
     except WeightsError as error:
         raise BundleError(str(error)) from error
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BundleError(f"The bundle {folder.name} is damaged: {reason}.") from error
+        raise BundleError(f"The bundle {folder.name} is damaged: {reason(error)}.") from error
     if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
         raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
     if len(bundle.latents) != vae.latents or codes.shape[1:] != (vae.latents,):
@@ -163,8 +174,6 @@ def pair_latents(one: Tensor, other: Tensor) -> list[tuple[int, float]]:
 
     Posterior means (N, L) and (N, M) of the same N pictures -> L pairs (index, correlation).
     """
-    from betavae.metrics.attributes import correlations
-
     matrix = correlations(one, other)
     best = matrix.abs().argmax(1)
     return [(int(k), float(matrix[i, k])) for i, k in enumerate(best)]

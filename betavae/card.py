@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from betavae.bundle import Latent
+from betavae.bundle import Latent, by_kl
 
 QUOTED = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -109,10 +109,9 @@ def _latents(latents: list[Latent]) -> list[str]:
         "| latent | KL, nats | tracks |",
         "|---|---|---|",
     ]
-    for latent in sorted(latents, key=lambda latent: -latent.kl):
+    for latent in by_kl(latents):
         if latent.active:
-            tracks = ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in latent.tracks)
-            rows.append(f"| z{latent.index} | {latent.kl:.2f} | {tracks} |")
+            rows.append(f"| z{latent.index} | {latent.kl:.2f} | {latent.tracked} |")
     return rows
 
 

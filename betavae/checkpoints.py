@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from betavae.errors import reason
+
 NAME = "checkpoint.pt"
 
 
@@ -51,5 +53,6 @@ def read(run: Path) -> dict[str, Any]:
         ValueError,
         zipfile.BadZipFile,
     ) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} is damaged and cannot be resumed ({reason}).") from error
+        raise CheckpointError(
+            f"{path} is damaged and cannot be resumed ({reason(error)})."
+        ) from error

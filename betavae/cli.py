@@ -6,12 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
+from betavae import checkpoints
 from betavae.bundle import BundleError
 from betavae.checkpoints import CheckpointError
 from betavae.data import DATA_SETS, DataError
+from betavae.errors import reason
 from betavae.model import ARCHITECTURES, WeightsError
 from betavae.objectives import OBJECTIVES, settings
-from betavae.training import OPTIMISERS, TrainingConfig, TrainingError
+from betavae.training import (
+    OPTIMISERS,
+    Pace,
+    Run,
+    TrainingConfig,
+    TrainingError,
+    config_from,
+    train,
+)
 
 EXPECTED = (
     BundleError,
@@ -86,7 +96,6 @@ def _add_train(commands) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from betavae.distributed import join
-    from betavae.training import Pace, Run, config_from, train
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
@@ -98,7 +107,7 @@ def _train(options: argparse.Namespace) -> None:
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
         else:
-            if (folder / "checkpoint.pt").exists():
+            if (folder / checkpoints.NAME).exists():
                 raise TrainingError(
                     f"{folder} already holds a run: add --resume to go on with it, or name "
                     "another folder with --to."
@@ -131,7 +140,7 @@ def _add_publish(commands) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from betavae import bundle, checkpoints
+    from betavae import bundle
     from betavae.packaging import package
 
     if options.hub:
@@ -152,8 +161,9 @@ def _upload(loaded, repository: str) -> None:
         api.create_repo(repository, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=loaded.folder)
     except Exception as error:  # those of the HTTP client, which changes with the Hub's library
-        reason = " ".join(str(error).split())[:200]
-        raise ConnectionError(f"{repository} on the Hub could not be written: {reason}") from error
+        raise ConnectionError(
+            f"{repository} on the Hub could not be written: {reason(error)}"
+        ) from error
     print(f"{loaded.name} is at https://huggingface.co/{repository}")
 
 

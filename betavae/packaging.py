@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae import checkpoints
-from betavae.bundle import Latent, encode_all, latent_row
+from betavae.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.card import model_card
 from betavae.faces import find_landmarks
 from betavae.metrics.attributes import (
@@ -57,7 +57,7 @@ def package(run: Path, folder: Path, training, validation) -> None:
     _write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
     codes = means[stored_faces(len(means))]
     save_file({"means": codes.contiguous()}, folder / "codes.safetensors")
-    strongest = sorted(latents, key=lambda latent: -latent.kl)[:FIGURE_LATENTS]
+    strongest = by_kl(latents)[:FIGURE_LATENTS]
     shown = [latent for latent in strongest if latent.active] or strongest[:1]
     figure = traversal_figure(
         vae,

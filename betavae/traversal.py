@@ -38,10 +38,10 @@ def traverse(
     if output not in ("mean", "sample"):
         raise ValueError(f"output is {output!r}; it must be 'mean' or 'sample'.")
     count = len(codes), len(latents), len(values)
-    grid = codes[:, None, None, :].expand(*count, -1).clone()
+    moved = codes[:, None, None, :].expand(*count, -1).clone()
     for block, latent in enumerate(latents):
-        grid[:, block, :, latent] = values.to(grid)
-    likelihood = vae.decode(grid.flatten(0, 2))
+        moved[:, block, :, latent] = values.to(moved)
+    likelihood = vae.decode(moved.flatten(0, 2))
     pictures = likelihood.mean if output == "mean" else likelihood.sample(generator)
     return pictures.unflatten(0, count)
 
@@ -76,7 +76,12 @@ def active_latents(kl: Tensor) -> list[int]:
 
 def strip(frames: Tensor) -> Image.Image:
     """(T, C, H, W) in [0, 1] -> one picture, the frames side by side."""
-    return to_picture(torch.cat(list(frames), dim=-1))
+    return grid(frames[None])
+
+
+def grid(frames: Tensor) -> Image.Image:
+    """(rows, columns, C, H, W) in [0, 1] -> one picture of them all."""
+    return to_picture(torch.cat([torch.cat(list(row), dim=-1) for row in frames], dim=-2))
 
 
 def _sheet(blocks: list[tuple[str, Tensor]], columns: int) -> Image.Image:
@@ -98,6 +103,5 @@ def _sheet(blocks: list[tuple[str, Tensor]], columns: int) -> Image.Image:
         left = MARGIN + (i % columns) * (width + GAP)
         top = MARGIN + (i // columns) * (height + GAP)
         draw.text((left + 1, top), label, INK, font)
-        grid = torch.cat([torch.cat(list(row), dim=-1) for row in frames], dim=-2)
-        canvas.paste(to_picture(grid), (left, top + LABEL_HEIGHT))
+        canvas.paste(grid(frames), (left, top + LABEL_HEIGHT))
     return canvas

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor, nn
 
+from betavae.errors import reason
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
@@ -100,15 +101,15 @@ class VAE(
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
             raise WeightsError(
                 f"{name_or_path} is neither a folder here nor a model that the Hub gave: "
-                f"{_reason(error)}"
+                f"{reason(error)}"
             ) from error
         except (RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{name_or_path}: weights and config disagree: {_reason(error)}"
+                f"{name_or_path}: weights and config disagree: {reason(error)}"
             ) from error
         except Exception as error:  # those of the HTTP client, which changes with the Hub's library
             raise WeightsError(
-                f"{name_or_path} could not be fetched from the Hub: {_reason(error)}"
+                f"{name_or_path} could not be fetched from the Hub: {reason(error)}"
             ) from error
         return vae
 
@@ -141,11 +142,6 @@ class VAE(
         vae = cls(**arguments)
         load_model(vae, path)
         return vae.eval()
-
-
-def _reason(error: Exception) -> str:
-    """The start of a library's message, which may run over many lines or be empty."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def digest(path: Path) -> str:

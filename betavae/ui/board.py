@@ -14,8 +14,9 @@ import gradio as gr
 import torch
 
 from betavae.data.images import to_picture
+from betavae.traversal import grid
 from betavae.ui import checks
-from betavae.ui.studio import Studio, data_uri, sheet
+from betavae.ui.studio import Studio, data_uri
 
 HERE = Path(__file__).parent
 IN_FLIGHT = 3  # over 80 ms of network one request at a time gives 10 frames a second, three give 33
@@ -56,7 +57,7 @@ def _describe(studio: Studio, name: str) -> dict[str, Any]:
                 "label": latent.label,
                 "kl": round(latent.kl, 2),
                 "active": latent.active,
-                "tracks": ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in latent.tracks),
+                "tracks": latent.tracked,
             }
             for latent in bundle.by_kl
         ],
@@ -92,7 +93,7 @@ def server_functions(studio: Studio) -> list:
         for name, code in wanted.items():
             latents = [latent.index for latent in studio.bundles[name].active]
             frames = studio.strips(name, code[0], latents, output)
-            sheets[name] = data_uri(sheet(frames), quality=85) if latents else None
+            sheets[name] = data_uri(grid(frames), quality=85) if latents else None
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 
 from betavae.bundle import pair_latents
+from betavae.traversal import strip
 from betavae.ui.markup import picture
-from betavae.ui.studio import Studio, sheet
+from betavae.ui.studio import Studio
 
 FACES = 8  # in a row
 MATCHED = 10  # latents
@@ -64,7 +65,7 @@ def build(studio: Studio) -> None:
         bars = [_kl_bars(studio, name) for name in studio.names[:2]]
 
     def show_models(first: str, second: str, index: int):
-        plots = [_kl_plot(studio, name) for name in (first, second)]
+        plots = [_kl_bars(studio, name) for name in (first, second)]
         return _scores(studio, [first, second]), *show_faces(first, second, index), *plots
 
     def show_faces(first: str, second: str, index: int):
@@ -99,7 +100,7 @@ def _faces(studio: Studio, names: list[str], first: int) -> str:
     rows = ""
     for name in names:
         decoded = studio.decode(name, studio.bundles[name].codes[first : first + FACES])
-        image = picture(sheet(decoded[None]), f"{FACES} faces by {studio.title(name)}", False)
+        image = picture(strip(decoded), f"{FACES} faces by {studio.title(name)}", False)
         rows += f"<figure>{image}<figcaption>{escape(studio.title(name))}</figcaption></figure>"
     return f'<div class="strips wide">{rows}</div>'
 
@@ -126,7 +127,7 @@ def _pair_heading(one: str, other: str) -> str:
 
 
 def _strip(frames: torch.Tensor, label: str) -> str:
-    image = picture(sheet(frames[None]), f"Traversal of {label}", lossless=False)
+    image = picture(strip(frames), f"Traversal of {label}", lossless=False)
     return f"<figure>{image}<figcaption>{escape(label)}</figcaption></figure>"
 
 
@@ -153,11 +154,6 @@ def _kl_bars(studio: Studio, name: str) -> gr.BarPlot:
         height=260,
         x_label_angle=-60,
     )
-
-
-def _kl_plot(studio: Studio, name: str) -> gr.BarPlot:
-    y_lim = [0, _most_nats(studio, name)]
-    return gr.BarPlot(_kl_table(studio, name), title=studio.title(name), y_lim=y_lim)
 
 
 def _most_nats(studio: Studio, name: str) -> float:

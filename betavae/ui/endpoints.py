@@ -10,11 +10,10 @@ import torch
 from PIL import Image
 
 from betavae.data.images import to_picture, to_tensor
-from betavae.faces import FaceModelError, NoFaceFound, align_face, centre_crop
-from betavae.photos import PhotoError, open_photo
+from betavae.photos import PhotoError
 from betavae.traversal import traverse as traverse_latents
 from betavae.ui import checks
-from betavae.ui.reconstruct import photo_input
+from betavae.ui.reconstruct import face_or_centre, photo_input
 from betavae.ui.studio import Studio, png_uri
 
 MOST_FRAMES = 64
@@ -58,8 +57,7 @@ def build(studio: Studio) -> None:
         latent (nats), and whether a face was found."""
         name = checks.model_name(model, studio.names)
         crop, found = _crop(path)
-        with torch.inference_mode():
-            posterior = studio.bundles[name].vae.encode(to_tensor(crop)[None].float() / 255)
+        posterior = studio.encode(name, to_tensor(crop)[None].float() / 255)
         return {
             "mean": posterior.mean[0].tolist(),
             "log_variance": posterior.log_variance[0].tolist(),
@@ -120,8 +118,5 @@ def _crop(path: str | None) -> tuple[Image.Image, bool]:
     """The aligned face of an uploaded photo, or its centre; and whether a face was found."""
     if not path:
         raise PhotoError("Send a photo.")
-    photo = open_photo(path)
-    try:
-        return align_face(photo).crop, True
-    except (NoFaceFound, FaceModelError):
-        return centre_crop(photo), False
+    crop, face, _ = face_or_centre(path)
+    return crop, face is not None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import gradio as gr
+from PIL import Image
 
-from betavae.faces import FaceModelError, NoFaceFound, align_face, centre_crop
+from betavae.faces import AlignedFace, FaceModelError, NoFaceFound, align_face, centre_crop
 from betavae.photos import PhotoError, open_photo
 from betavae.ui.markup import card, cards, notice
 from betavae.ui.studio import Studio
@@ -65,22 +66,34 @@ def photo_input(**options) -> gr.Image:
     return component
 
 
-def _reconstruct(studio: Studio, path: str) -> tuple[str, dict[str, list[float]]]:
+def face_or_centre(path: str) -> tuple[Image.Image, AlignedFace | None, str]:
+    """An uploaded photo -> what the models see of it (64x64), its face, and why there is none.
+
+    Without a face it is the photo's centre. Raises PhotoError for what is no picture.
+    """
     photo = open_photo(path)
     try:
         face = align_face(photo)
-        crop, aligned = face.crop, "Aligned as CelebA's faces are"
+    except (NoFaceFound, FaceModelError) as error:
+        return centre_crop(photo), None, str(error)
+    return face.crop, face, ""
+
+
+def _reconstruct(studio: Studio, path: str) -> tuple[str, dict[str, list[float]]]:
+    crop, face, why = face_or_centre(path)
+    if face is None:
+        aligned = "Centre crop, not aligned"
+        message = notice(
+            f"{why} The centre of the photo is used instead; models trained on aligned faces "
+            "will not do it justice.",
+            wrong=True,
+        )
+    else:
+        aligned = "Aligned as CelebA's faces are"
         message = notice(
             "One face found."
             if len(face.faces) == 1
             else f"{len(face.faces)} faces found; this is the largest."
-        )
-    except (NoFaceFound, FaceModelError) as error:
-        crop, aligned = centre_crop(photo), "Centre crop, not aligned"
-        message = notice(
-            f"{error} The centre of the photo is used instead; models trained on aligned faces "
-            "will not do it justice.",
-            wrong=True,
         )
     items, codes = [card(crop, "What the models see", [aligned])], {}
     for name in studio.names:
