@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from betavae import checkpoints
@@ -22,6 +23,13 @@ from betavae.training import (
     config_from,
     train,
 )
+
+# What differs from TrainingConfig's defaults, a data set.
+DEFAULTS = {
+    "celeba": {},
+    "images": {},
+    "shapes2d": {"channels": 1, "latents": 10, "likelihood": "bernoulli", "flips": False},
+}
 
 EXPECTED = (
     BundleError,
@@ -52,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "come apart. Each command has its own --help.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_train, _add_publish, _add_evaluate, _add_compare, _add_traverse):
+    for add in (_add_train, _add_grid, _add_publish, _add_evaluate, _add_compare, _add_traverse):
         add(commands)
     return parser
 
@@ -71,8 +79,12 @@ def _add_train(commands) -> None:
     parser.set_defaults(run_command=_train)
     default = TrainingConfig()
     add = parser.add_argument
-    add("data", choices=sorted(DATA_SETS), help="celeba: CelebA's layout; images: any folder")
-    add("--data", dest="root", type=Path, required=True, help="the folder that holds the data")
+    add(
+        "data",
+        choices=sorted(DATA_SETS),
+        help="celeba: CelebA's layout; images: any folder; shapes2d: rendered here",
+    )
+    _add_data(parser)
     add("--to", dest="run", type=Path, help="the run folder (default: runs/DATA-OBJECTIVE)")
     add("--resume", action="store_true", help="go on from the run folder's checkpoint, exactly")
     add("--objective", choices=sorted(OBJECTIVES), help=f"default: {default.objective}")
@@ -101,8 +113,7 @@ def _train(options: argparse.Namespace) -> None:
     folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
     processes = join()
     try:
-        data = DATA_SETS[options.data](options.root, "train", progress=processes.first)
-        validation = DATA_SETS[options.data](options.root, "validation", progress=processes.first)
+        data, validation = _splits(options.data, options.root, processes.first)
         if options.resume:
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
@@ -114,13 +125,58 @@ def _train(options: argparse.Namespace) -> None:
                 )
             folder.mkdir(parents=True, exist_ok=True)
             chosen["objective_settings"] = _objective_settings(chosen)
-            run = Run(folder, config_from(chosen), data, processes)
+            run = Run(folder, config_from({**DEFAULTS[options.data], **chosen}), data, processes)
         if processes.first:
             print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")
         pace = Pace(options.history_steps, options.checkpoint_seconds, options.picture_seconds)
         train(run, validation, pace)
     finally:
         processes.close()
+
+
+def _add_grid(commands) -> None:
+    parser = commands.add_parser(
+        "grid",
+        help="train and measure many seeds and settings, several side by side",
+        description="Train every combination of the architectures, settings and seeds given, skip "
+        "what is finished, go on with what was interrupted, and measure each run (scores.json).",
+        epilog="Example: python -m betavae grid shapes2d --beta 0.5 1 2 4 8 16 --seeds 3",
+    )
+    parser.set_defaults(run_command=_grid)
+    add = parser.add_argument
+    add("data", choices=["shapes2d"], help="the metrics need known factors")
+    _add_data(parser)
+    add("--to", type=Path, default=Path("runs/shapes2d"), help="a folder of runs (runs/shapes2d)")
+    add("--seeds", type=_positive, default=10, help="how many, from 0 (10)")
+    add("--workers", type=_positive, default=2, help="runs side by side; they share the cores (2)")
+    add("--objective", choices=sorted(OBJECTIVES), default="beta-vae")
+    for name, value in _all_settings().items():
+        add(f"--{name.replace('_', '-')}", type=float, nargs="+", help=f"values to try ({value})")
+    add("--architecture", nargs="+", choices=sorted(ARCHITECTURES), default=["conv"])
+    for name in ("steps", "batch_size"):
+        add(f"--{name.replace('_', '-')}", type=_positive)
+    add("--optimiser", choices=sorted(OPTIMISERS))
+    add("--learning-rate", type=float)
+    add("--warm-up", type=int)
+    add("--decay", choices=("cosine", "none"))
+    add("--precision", choices=("auto", "fp32", "bf16"))
+    add("--memory-format", choices=("auto", "channels_last", "contiguous"))
+
+
+def _grid(options: argparse.Namespace) -> None:
+    from betavae.study.grid import plan, run_grid
+
+    chosen = {k: v for k, v in vars(options).items() if v is not None}
+    values = {
+        name: value if isinstance(value, list) else [value]
+        for name, value in _objective_settings(chosen).items()
+    }
+    base = {f.name: chosen[f.name] for f in fields(TrainingConfig) if f.name in chosen}
+    base |= {"data": options.data, **DEFAULTS[options.data]}
+    base.pop("architecture", None)
+    choices = {"seed": list(range(options.seeds)), "architecture": options.architecture, **values}
+    done = run_grid(plan(options.to, options.root, base, choices), options.workers)
+    print(f"{len(done)} runs under {options.to} are trained and measured")
 
 
 def _add_publish(commands) -> None:
@@ -260,8 +316,20 @@ def _traverse(options: argparse.Namespace) -> None:
     print(f"{path}: {len(shown)} latents, {len(codes)} faces, {figure.width}x{figure.height}")
 
 
-def _splits(data: str, root: Path):
-    return [DATA_SETS[data](root, split) for split in ("train", "validation")]
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        dest="root",
+        type=Path,
+        help="the folder that holds the pictures; for shapes2d the published npz, or nothing: "
+        "then they are rendered",
+    )
+
+
+def _splits(data: str, root: Path | None, progress: bool = True):
+    if root is None and data != "shapes2d":
+        raise DataError(f"{data} needs --data FOLDER: where its pictures are.")
+    return [DATA_SETS[data](root, split, progress) for split in ("train", "validation")]
 
 
 def _print_scores(bundles) -> None:

@@ -1,0 +1,72 @@
+"""Disentanglement, completeness, informativeness (Eastwood & Williams, ICLR 2018)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from betavae.metrics.codes import Encoded
+
+TRAIN, TEST = 10_000, 5_000
+
+
+def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
+    """How much each latent matters to one factor alone (D), each factor to one latent alone (C).
+
+    R (L, F) is the importance of each latent for predicting each factor by gradient-boosted trees
+    (100 rounds, depth 3, rate 0.1, as in disentanglement_lib; over histograms of 255 bins, because
+    the exact trees take ten minutes). D = Σ_l ρ_l (1 - H_F(R_l / ΣR_l)), ρ_l = ΣR_l / ΣR, and C
+    likewise over columns; H_F is the entropy to the base of the number of terms (section 2 there).
+    Fitted on 10,000 pictures, informativeness is the accuracy on 5,000 others.
+
+    Score: D. Parts: `completeness`, `informativeness`, `per_latent`, `per_factor` (completeness),
+    `accuracy` (F,), `importance` (L, F).
+    """
+    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
+    importance = np.zeros((train.codes.shape[1], len(encoded.sizes)))
+    accuracy = []
+    for factor in range(len(encoded.sizes)):
+        trees = HistGradientBoostingClassifier(
+            max_iter=100,
+            max_depth=3,
+            learning_rate=0.1,
+            min_samples_leaf=1,
+            early_stopping=False,
+            random_state=int(generator.integers(2**31)),
+        ).fit(train.codes, train.factors[:, factor])
+        importance[:, factor] = _gains(trees, train.codes.shape[1])
+        accuracy.append(float(trees.score(test.codes, test.factors[:, factor])))
+    per_latent, per_factor = _unevenness(importance), _unevenness(importance.T)
+    total = importance.sum()
+    weights = importance / total if total > 0 else np.zeros_like(importance)
+    return {
+        "score": float((weights.sum(1) * per_latent).sum()),
+        "completeness": float((weights.sum(0) * per_factor).sum()),
+        "informativeness": float(np.mean(accuracy)),
+        "per_latent": per_latent.tolist(),
+        "per_factor": per_factor.tolist(),
+        "accuracy": accuracy,
+        "importance": importance.tolist(),
+        "pictures": [len(train), len(test)],
+    }
+
+
+def _gains(trees: HistGradientBoostingClassifier, latents: int) -> np.ndarray:
+    """(L,) share of each latent in the loss that all splits removed; 0 where nothing was split.
+
+    scikit-learn keeps each split's gain but has no public name for their sum.
+    """
+    gains = np.zeros(latents)
+    for trees_of_a_round in trees._predictors:
+        for tree in trees_of_a_round:
+            splits = tree.nodes[tree.nodes["is_leaf"] == 0]
+            np.add.at(gains, splits["feature_idx"], splits["gain"])
+    return gains / gains.sum() if gains.sum() > 0 else gains
+
+
+def _unevenness(matrix: np.ndarray) -> np.ndarray:
+    """1 - entropy of each row as a distribution, to the base of its length; 0 for empty rows."""
+    p = (matrix + 1e-11) / (matrix + 1e-11).sum(1, keepdims=True)
+    return 1 + (p * np.log(p)).sum(1) / np.log(max(2, matrix.shape[1]))

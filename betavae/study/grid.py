@@ -1,0 +1,127 @@
+"""A grid of trainings: each run that is not finished is trained, and each finished one measured."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from betavae import checkpoints
+from betavae.study.score import SCORES, measure_run
+from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
+
+HISTORY_ROWS = 12  # a run: each is a pass over the validation split
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a grid: its folder, and what it is trained with."""
+
+    folder: Path
+    config: TrainingConfig
+    data_path: Path | None
+
+
+def plan(
+    root: Path, data_path: Path | None, base: dict[str, Any], choices: dict[str, list[Any]]
+) -> list[Planned]:
+    """Every combination of `choices`, the seed outermost, so that an early stop leaves a whole
+    table of fewer seeds.
+
+    base     fields of TrainingConfig that all runs share
+    choices  "seed", "architecture" and the objective's settings -> the values to try
+    """
+    names = ["seed", *(name for name in choices if name != "seed")]
+    runs = []
+    for values in itertools.product(*(choices[name] for name in names)):
+        chosen = dict(zip(names, values, strict=True))
+        settings = {k: v for k, v in chosen.items() if k not in ("seed", "architecture")}
+        config = TrainingConfig(
+            **base,
+            seed=chosen["seed"],
+            architecture=chosen["architecture"],
+            objective_settings=settings,
+        )
+        runs.append(Planned(root / run_name(config), config, data_path))
+    return runs
+
+
+def run_name(config: TrainingConfig) -> str:
+    """Such as "conv-beta-vae-beta4-seed0"."""
+    settings = [f"{name}{value:g}" for name, value in config.objective_settings.items()]
+    return "-".join([config.architecture, config.objective, *settings, f"seed{config.seed}"])
+
+
+def run_grid(runs: list[Planned], workers: int) -> list[Path]:
+    """Train and measure what is missing, `workers` runs side by side; returns all run folders.
+
+    Stopped by Ctrl-C, killed or cut off, it goes on from the checkpoints when called again.
+    Raises TrainingError if a run was trained with other settings, or could not be finished.
+    """
+    missing = [run for run in runs if not (run.folder / SCORES).is_file()]
+    with (
+        tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
+        ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_share_cores,
+            initargs=(workers,),
+        ) as pool,
+    ):
+        futures = {pool.submit(train_and_measure, run): run for run in missing}
+        try:
+            for future in as_completed(futures):
+                name = futures[future].folder.name
+                bar.set_postfix_str(name)
+                if not future.result():
+                    raise TrainingError(f"{name} was stopped; the same command goes on with it.")
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [run.folder for run in runs]
+
+
+def train_and_measure(planned: Planned) -> bool:
+    """One run to its end, resumed where it was left, then its scores.json; False if stopped."""
+    from betavae.data import DATA_SETS
+    from betavae.distributed import join
+
+    data, validation = (
+        DATA_SETS[planned.config.data](planned.data_path, split, False)
+        for split in ("train", "validation")
+    )
+    processes = join()
+    if (planned.folder / checkpoints.NAME).is_file():
+        run = Run.resume(planned.folder, data, processes)
+        _refuse_another(planned, run.config)
+    else:
+        planned.folder.mkdir(parents=True, exist_ok=True)
+        run = Run(planned.folder, planned.config, data, processes)
+    rows = max(1, planned.config.steps // HISTORY_ROWS)
+    train(run, validation, Pace(rows, 60, float("inf"), progress=False))
+    if run.step < run.config.steps:
+        return False
+    measure_run(planned.folder, run.vae, data, validation)
+    return True
+
+
+def _refuse_another(planned: Planned, stored: TrainingConfig) -> None:
+    for name, value in vars(planned.config).items():
+        if getattr(stored, name) != value and value != "auto":
+            raise TrainingError(
+                f"{planned.folder} holds a run with {name} = {getattr(stored, name)}, not {value}; "
+                "name another folder with --to."
+            )
+
+
+def _share_cores(workers: int) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))

@@ -1,0 +1,213 @@
+"""The scores of many runs -> the headline table, the curves and the sweep, as plain data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from betavae import metrics
+from betavae.metrics.baselines import BASELINES
+from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
+from betavae.metrics.udr import udr
+from betavae.study.score import CODES, FACTOR_CHOICES
+from betavae.version import code_version
+
+# The paper's table (its Figure 6 left), per cent, and the reproduction this project set out to beat.
+PAPER = {
+    "ground truth": 100.0,
+    "beta-vae-beta4": 99.23,
+    "PCA": 84.9,
+    "vae": 61.58,
+    "raw pixels": 45.75,
+    "untrained": 44.14,
+    "ICA": 42.03,
+}
+EARLIER = {"vae": 62.0, "beta-vae-beta4": 79.0}
+WIDE = ("beta-vae", "beta-vae-paper", "factor-vae", "irs")  # what 4,096 latents can be asked in time
+PIXELS = 64 * 64
+VALIDATION = ("reconstruction", "kl", "psnr", "mse", "active_latents")
+
+
+def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> dict[str, Any]:
+    """All that the tables and plots need: see each part's function."""
+    groups = defaultdict(list)
+    for run in runs:
+        groups[_kind(run["config"])].append(run)
+    return {
+        "models": [_model_row(kind, group) for kind, group in sorted(groups.items())],
+        "baselines": [_baseline_row(name, found) for name, found in baselines.items()],
+        "curves": _curves(groups, baselines),
+        "classifier": _classifier(groups, baselines),
+        "sweep": [_point(run) for run in runs if run["config"]["architecture"] == "conv"],
+        "code_version": code_version(),
+    }
+
+
+def measure_baselines(source, seeds: Iterable[int], progress=None) -> dict[str, list[dict]]:
+    """Every baseline's metrics and curves; those that a seed changes, for each seed."""
+    results = {}
+    for name, make in BASELINES.items():
+        varied = seeds if name in ("untrained", "ICA", "PCA") else [0]
+        results[name] = []
+        for seed in varied:
+            if progress:
+                progress(f"{name}, seed {seed}")
+            encoded = make(source, seed)
+            names = WIDE if encoded.train.codes.shape[1] > 100 else tuple(metrics.METRICS)
+            results[name].append(
+                {
+                    "seed": seed,
+                    "metrics": metrics.score(encoded, names, seed=0),
+                    "curves": {
+                        f"means, {label}": accuracy_against_pairs(encoded, factors, 0)
+                        for label, factors in FACTOR_CHOICES.items()
+                    },
+                    "classifier": accuracy_against_steps(encoded, FACTOR_CHOICES["4 factors"], 0),
+                }
+            )
+    return results
+
+
+def choose_seed(runs: list[dict[str, Any]]) -> tuple[dict[str, Any], list[float]]:
+    """The run whose latents the other seeds find too (UDR), and every run's UDR.
+
+    Nothing of the factors goes into the choice, so the served model's scores are not picked.
+    """
+    codes = [load_file(Path(run["folder"]) / CODES) for run in runs]
+    scores = udr([c["means"] for c in codes], [c["kl"] for c in codes])
+    return runs[int(np.argmax(scores))], scores
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    """Mean, standard deviation over seeds, and the paper's mean of the better half."""
+    array = np.array(values, float)
+    half = np.sort(array)[len(array) // 2 :]
+    return {
+        "mean": float(array.mean()),
+        "sd": float(array.std(ddof=1)) if len(array) > 1 else 0.0,
+        "top_half": float(half.mean()),
+        "values": [round(float(v), 5) for v in array],
+    }
+
+
+def _kind(config: dict[str, Any]) -> tuple[str, str]:
+    """(architecture, objective with its settings), such as ("conv", "beta-vae-beta4")."""
+    settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
+    return config["architecture"], "-".join([config["objective"], *settings])
+
+
+def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, Any]:
+    from betavae.objectives import OBJECTIVES
+
+    config = group[0]["config"]
+    scores = {
+        name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
+    }
+    for part in ("completeness", "informativeness"):
+        scores[f"dci-{part}"] = spread([run["metrics"]["dci"][part] for run in group])
+    row = {
+        "architecture": kind[0],
+        "kind": kind[1],
+        "title": OBJECTIVES[config["objective"]].title.format(**config["objective_settings"]),
+        "objective": config["objective"],
+        "settings": config["objective_settings"],
+        "seeds": [run["config"]["seed"] for run in group],
+        "steps": config["steps"],
+        "batch_size": config["batch_size"],
+        "optimiser": config["optimiser"],
+        "learning_rate": config["learning_rate"],
+        "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
+        "paper": PAPER.get(kind[1]),
+        "earlier": EARLIER.get(kind[1]),
+        "scores": scores,
+        "validation": {
+            name: spread([run["validation"][name] for run in group]) for name in VALIDATION
+        },
+    }
+    if len(group) > 2:
+        best, scores = choose_seed(group)
+        row |= {"udr": [round(s, 4) for s in scores], "chosen_seed": best["config"]["seed"]}
+    return row
+
+
+def _baseline_row(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    measured = found[0]["metrics"]
+    return {
+        "title": name,
+        "seeds": [result["seed"] for result in found],
+        "paper": PAPER.get(name),
+        "scores": {m: spread([r["metrics"][m]["score"] for r in found]) for m in measured},
+    }
+
+
+def _curves(groups, baselines) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """{"means, 4 factors": {who: {"pairs", "mean", "low", "high"}}}: bands are the extremes."""
+    return _bands(groups, baselines, "curves", "pairs")
+
+
+def _classifier(groups, baselines) -> dict[str, dict[str, list[float]]]:
+    """{who: {"steps", "mean", "low", "high"}} for L = 64, four factors, posterior means."""
+    everyone = _everyone(groups, baselines)
+    return {who: _band([r["classifier"] for r in found], "steps") for who, found in everyone}
+
+
+def _bands(groups, baselines, part: str, axis: str) -> dict[str, dict[str, Any]]:
+    everyone = _everyone(groups, baselines)
+    charts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for who, found in everyone:
+        for chart in found[0][part]:
+            charts[chart][who] = _band([result[part][chart] for result in found], axis)
+    return dict(charts)
+
+
+def _everyone(groups, baselines) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What the curves show: the headline's two objectives, both networks, and the baselines."""
+    shown = [
+        (f"{TITLES[kind]}, {architecture}", group)
+        for (architecture, kind), group in sorted(groups.items())
+        if kind in TITLES
+    ]
+    return [*shown, *baselines.items()]
+
+
+TITLES = {"vae": "VAE", "beta-vae-beta4": "β-VAE (β = 4)"}
+
+
+def _band(curves: list[list[dict[str, Any]]], axis: str) -> dict[str, list[float]]:
+    accuracy = np.array([[row["accuracy"] for row in curve] for curve in curves])
+    return {
+        axis: [row[axis] for row in curves[0]],
+        "mean": accuracy.mean(0).round(5).tolist(),
+        "low": accuracy.min(0).round(5).tolist(),
+        "high": accuracy.max(0).round(5).tolist(),
+    }
+
+
+def _point(run: dict[str, Any]) -> dict[str, Any]:
+    """One model of the rate-distortion plane and of the sweep over β."""
+    config, settings = run["config"], run["config"]["objective_settings"]
+    point = {
+        "name": run["name"],
+        "objective": config["objective"],
+        "seed": config["seed"],
+        **{name: run["validation"][name] for name in VALIDATION},
+        **{name: run["metrics"][name]["score"] for name in metrics.METRICS},
+    }
+    if config["objective"] in ("vae", "beta-vae"):
+        beta = settings.get("beta", 1.0)
+        point |= {"beta": beta, "log_beta_norm": math.log(beta * config["latents"] / PIXELS)}
+    return point
+
+
+def write(summary: dict[str, Any], folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "study.json"
+    path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    return path

@@ -1,0 +1,206 @@
+"""The metrics on codes with a known answer: identity, rotated, duplicated, noise, constant."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import GradientBoostingClassifier
+
+from betavae import metrics
+from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
+from betavae.metrics.information import entropy, mutual_information
+from betavae.metrics.udr import udr
+
+SIZES = (3, 4, 5, 6, 8)
+CHANCE = 1 / len(SIZES)
+
+
+class FactorPictures:
+    """A factor source whose pictures are its factors: five pixels, scaled to [0, 1]."""
+
+    factor_sizes = SIZES
+
+    def sample_factors(self, n, generator=None):
+        return torch.stack([torch.randint(s, (n,), generator=generator) for s in SIZES], dim=1)
+
+    def images(self, factors):
+        pictures = torch.zeros(len(factors), 1, 64, 64)
+        pictures[:, 0, 0, :5] = (factors + 0.5) / torch.tensor(SIZES)
+        return pictures
+
+
+def factors_of(images):
+    return images[:, 0, 0, :5].double() - 0.5
+
+
+ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+NOISE = np.random.default_rng(1)
+CODES = {
+    "identity": lambda x: factors_of(x),
+    "rotated": lambda x: factors_of(x) @ torch.from_numpy(ROTATION),
+    "duplicated": lambda x: torch.cat([factors_of(x), factors_of(x)], dim=1),
+    "noise": lambda x: NOISE.normal(size=(len(x), 6)),
+    "constant": lambda x: torch.ones(len(x), 4),
+}
+NAMES = tuple(metrics.METRICS)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {
+        kind: metrics.evaluate(code, FactorPictures(), NAMES, seed=0)
+        for kind, code in CODES.items()
+    }
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("sap", "explicitness")])
+def test_the_identity_is_perfect(results, name):
+    assert results["identity"][name]["score"] > 0.995
+
+
+def test_sap_and_explicitness_of_the_identity_are_what_linear_classifiers_can_reach(results):
+    """One value against the others is not linear in a factor's number, so both stay below 1."""
+    assert results["identity"]["sap"]["score"] > 0.25
+    assert results["identity"]["explicitness"]["score"] > 0.95
+
+
+@pytest.mark.parametrize("name", ["mig", "dci", "sap", "modularity", "factor-vae", "irs"])
+def test_a_rotation_costs(results, name):
+    assert results["rotated"][name]["score"] < results["identity"][name]["score"] - 0.15
+
+
+@pytest.mark.parametrize("name", ["mig", "sap"])
+def test_duplicated_latents_leave_no_gap(results, name):
+    assert results["duplicated"][name]["score"] < 0.02
+
+
+@pytest.mark.parametrize("name", ["beta-vae", "beta-vae-paper", "factor-vae", "modularity", "irs"])
+def test_duplicated_latents_cost_nothing_where_only_modularity_counts(results, name):
+    assert results["duplicated"][name]["score"] > 0.995
+
+
+def test_noise_is_at_chance(results):
+    noise = {name: results["noise"][name]["score"] for name in NAMES}
+    assert noise["beta-vae"] == pytest.approx(CHANCE, abs=0.03)
+    assert noise["beta-vae-paper"] == pytest.approx(1 / 4, abs=0.03)
+    assert noise["factor-vae"] == pytest.approx(CHANCE, abs=0.06)
+    assert noise["explicitness"] == pytest.approx(0.5, abs=0.02)
+    assert noise["mig"] < 0.01 and noise["sap"] < 0.02 and noise["dci"] < 0.1
+    assert noise["irs"] < 0.3
+
+
+def test_constants_say_nothing_and_nothing_breaks(results):
+    constant = {name: results["constant"][name]["score"] for name in NAMES}
+    assert all(np.isfinite(value) for value in constant.values())
+    for name in ("mig", "dci", "sap", "modularity", "factor-vae", "irs"):
+        assert constant[name] == pytest.approx(0, abs=1e-6), name
+    assert constant["beta-vae"] == pytest.approx(CHANCE, abs=0.03)
+    assert constant["explicitness"] == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mig", "modularity", "irs", "factor-vae", "beta-vae-paper", "dci"])
+def test_a_latents_scale_does_not_matter(results, name):
+    scaled = metrics.evaluate(
+        lambda x: factors_of(x) @ torch.from_numpy(ROTATION) * torch.tensor([1, 7, 0.1, 30, 2.0]),
+        FactorPictures(),
+        [name],
+        seed=0,
+    )
+    # DCI's trees bin by quantiles, the classifier starts elsewhere: a little may differ.
+    within = 0.01 if name in ("dci", "beta-vae-paper") else 1e-9
+    assert scaled[name]["score"] == pytest.approx(results["rotated"][name]["score"], abs=within)
+
+
+def test_the_same_seed_gives_the_same_and_another_another(results):
+    names = ["factor-vae", "beta-vae", "dci", "mig"]
+    code = CODES["rotated"]
+    again, other = (metrics.evaluate(code, FactorPictures(), names, seed=s) for s in (0, 1))
+    for name in names:
+        assert again[name] == results["rotated"][name], "whatever else is asked for"
+        assert other[name]["score"] != again[name]["score"]
+
+
+def test_the_parts_add_up(results):
+    rotated = results["rotated"]
+    assert np.mean(rotated["mig"]["per_factor"]) == pytest.approx(rotated["mig"]["score"])
+    assert np.shape(rotated["mig"]["information"]) == (5, 5)
+    table = np.array(rotated["factor-vae"]["confusion"])
+    assert table.sum() == 5_000
+    assert np.trace(table) / 5_000 == pytest.approx(rotated["factor-vae"]["score"])
+    assert np.array(rotated["factor-vae"]["votes"]).sum() == 10_000
+    table = np.array(rotated["beta-vae"]["confusion"])
+    assert np.trace(table) / table.sum() == pytest.approx(rotated["beta-vae"]["score"])
+    importance = np.array(results["identity"]["dci"]["importance"])
+    assert np.allclose(importance.sum(0), 1) and np.trace(importance) > 4.9
+    assert rotated["dci"]["completeness"] < results["identity"]["dci"]["completeness"]
+    assert all(rotated["beta-vae-paper"]["converged"] for _ in range(1))
+
+
+def test_mutual_information_against_its_closed_form():
+    """A fair bit and its copy, its noisy copy (a binary symmetric channel), and another bit."""
+    rng = np.random.default_rng(0)
+    bit = rng.integers(2, size=200_000)
+    flipped = bit ^ (rng.random(len(bit)) < 0.1)
+    closed = np.log(2) + 0.1 * np.log(0.1) + 0.9 * np.log(0.9)
+    assert entropy(bit) == pytest.approx(np.log(2), abs=1e-4)
+    assert mutual_information(bit, bit) == pytest.approx(np.log(2), abs=1e-4)
+    assert mutual_information(bit, flipped) == pytest.approx(closed, abs=0.005)
+    assert mutual_information(bit, rng.integers(2, size=len(bit))) < 1e-4
+
+
+def test_mig_of_half_a_factor():
+    """A latent with the low bit of a four-valued factor, another with both: the gap is one bit."""
+    rng = np.random.default_rng(0)
+    factor = rng.integers(4, size=(40_000, 1))
+    codes = np.concatenate([factor % 2, factor], axis=1).astype(float)
+    encoded = metrics.split(factor, codes, (4,), 30_000)
+    assert metrics.score(encoded, ["mig"])["mig"]["score"] == pytest.approx(0.5, abs=0.001)
+
+
+def test_dci_agrees_with_the_exact_trees():
+    """The estimator of disentanglement_lib is scikit-learn's exact gradient boosting."""
+    source = FactorPictures()
+    encoded = metrics.encode(CODES["rotated"], source, 0, 2_000, 500)
+    ours = np.array(metrics.score(encoded, ["dci"])["dci"]["importance"])
+    for factor in (0, 2):
+        exact = GradientBoostingClassifier(random_state=0)
+        exact.fit(encoded.train.codes, encoded.train.factors[:, factor])
+        assert np.abs(ours[:, factor] - exact.feature_importances_).max() < 0.06
+
+
+def test_the_curve_rises_with_the_pairs_and_ends_at_the_top():
+    noisy = lambda x: factors_of(x) + torch.randn(len(x), 5, generator=GENERATOR) * 0.3  # noqa: E731
+    encoded = metrics.encode(noisy, FactorPictures(), 0)
+    rows = accuracy_against_pairs(encoded, (1, 2, 3, 4), lengths=(1, 8, 64), points=(2000, 1000))
+    assert [row["pairs"] for row in rows] == [1, 8, 64]
+    assert rows[0]["accuracy"] < rows[1]["accuracy"] < rows[2]["accuracy"] <= 1
+    assert rows[2]["accuracy"] > 0.95 and all(row["converged"] for row in rows)
+
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def test_the_papers_classifier_gets_there_if_one_waits():
+    encoded = metrics.encode(CODES["identity"], FactorPictures(), 0, 6000, 3000)
+    rows = accuracy_against_steps(encoded, (1, 2, 3, 4), points=(2000, 1000))
+    assert rows[0]["steps"] == 10 and rows[-1]["accuracy"] > 0.99
+
+
+def test_udr_ranks_the_one_that_others_agree_with():
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(1500, 4))
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    same = factors[:, [2, 0, 3, 1]] * [1, -1, 1, -1]
+    means = [factors, same, factors**3, factors @ turn]
+    scores = udr(means, [np.ones(4)] * 4)
+    assert min(scores[:3]) > 0.9 > 0.7 > scores[3]
+    dead = udr([factors, np.zeros((1500, 4))], [np.ones(4), np.zeros(4)])
+    assert dead == [0.0, 0.0]
+
+
+def test_codes_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="no metric 'elbo'"):
+        metrics.evaluate(CODES["identity"], FactorPictures(), ["elbo"])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        metrics.evaluate(lambda x: torch.full((len(x), 2), torch.nan), FactorPictures(), ["mig"])
+    with pytest.raises(ValueError, match=r"codes of shape \(500, L\)"):
+        metrics.evaluate(lambda x: torch.zeros(3, 2), FactorPictures(), ["mig"])
