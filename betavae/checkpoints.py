@@ -35,6 +35,14 @@ def write(run: Path, state: dict[str, Any]) -> Path:
     return path
 
 
+def saved_step(run: Path) -> int | None:
+    """The step that the run folder's checkpoint holds; None where it holds none to go back to."""
+    try:
+        return read(run)["step"]
+    except (CheckpointError, KeyError):
+        return None
+
+
 def read(run: Path) -> dict[str, Any]:
     """The state that `write` stored. Only tensors and plain values are unpickled."""
     path = run / NAME

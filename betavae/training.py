@@ -61,7 +61,12 @@ class Run:
         self.code_version = code_version()
 
     def save(self) -> None:
-        """The checkpoint and history.csv, atomically; raises CheckpointError."""
+        """The checkpoint and history.csv, atomically; raises CheckpointError.
+
+        Weights that cannot be trained on would replace ones that can: TrainingError instead.
+        """
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.vae.state_dict().values()):
+            raise self._diverged("The weights are not finite")
         state = {
             "config": asdict(self.config),
             "vae": self.vae.state_dict(),
@@ -137,11 +142,7 @@ class Run:
         reconstruction = -likelihood.log_prob(images).mean()
         loss = reconstruction + self.objective(posterior, z, self.step)
         if self.processes.any(not bool(torch.isfinite(loss))):
-            raise TrainingError(
-                f"The loss is {loss.item()} at step {self.step}. The last good checkpoint is "
-                f"{self.folder / checkpoints.NAME}; try a smaller --learning-rate or a longer "
-                "--warm-up."
-            )
+            raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
         loss.backward()
         self.processes.average_gradients(self.vae)
@@ -149,11 +150,7 @@ class Run:
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
         if not bool(largest < 1e18):
-            raise TrainingError(
-                f"The largest gradient is {largest.item():.1e} at step {self.step}. The last good "
-                f"checkpoint is {self.folder / checkpoints.NAME}; try a smaller --learning-rate or "
-                "a longer --warm-up."
-            )
+            raise self._diverged(f"The largest gradient is {largest.item():.1e}")
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
@@ -161,6 +158,22 @@ class Run:
         self.step += 1
         kl = posterior.kl().sum(1).mean()
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})
+
+    def _diverged(self, what: str) -> TrainingError:
+        """What happened, where the last checkpoint is if there is one, and what to do.
+
+        To resume is no way out: a resumed run keeps the settings that it diverged with.
+        """
+        saved = checkpoints.saved_step(self.folder)
+        if saved is None:
+            kept, where = "there is no checkpoint", "again"
+        else:
+            kept = f"the last checkpoint is {self.folder / checkpoints.NAME}, of step {saved}"
+            where = "again in another folder"
+        return TrainingError(
+            f"{what} at step {self.step}, and {kept}: start {where} with a smaller --learning-rate "
+            "or a longer --warm-up."
+        )
 
 
 def train(run: Run, validation, pace: Pace | None = None) -> None:

@@ -198,10 +198,33 @@ class TestFailures:
         words = command(picture_folder, run, "--steps", "60", "--learning-rate", "1e20")
         assert cli.main(words) == 1
         error = one_line(capsys.readouterr().err)
-        assert "at step" in error and str(run / checkpoints.NAME) in error
         state = checkpoints.read(run)
-        assert f"at step {state['step']}" in error
+        assert f"at step {state['step']}, and" in error
+        assert f"{run / checkpoints.NAME}, of step {state['step']}: start again in another" in error
         assert all_finite(state)
+
+    def test_divergence_before_the_first_checkpoint_names_none(
+        self, picture_folder, tmp_path, capsys
+    ):
+        """The folder holds no run, so that the same command with another rate may follow."""
+        words = command(picture_folder, tmp_path, "--learning-rate", "1e20")
+        words[words.index("--checkpoint-seconds") + 1] = "1000"
+        assert cli.main(words) == 1
+        error = one_line(capsys.readouterr().err)
+        assert "there is no checkpoint: start again with a smaller --learning-rate" in error
+        assert checkpoints.NAME not in error and "folder" not in error
+        assert not (tmp_path / checkpoints.NAME).exists()
+
+    def test_weights_that_are_not_finite_replace_no_checkpoint(self, smooth_pictures, tmp_path):
+        run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
+        run.save()
+        good = (tmp_path / checkpoints.NAME).read_bytes()
+        run.step = 5
+        with torch.no_grad():
+            next(run.vae.parameters())[0] = torch.nan
+        with pytest.raises(TrainingError, match=r"not finite at step 5.*checkpoint\.pt, of step 0"):
+            run.save()
+        assert (tmp_path / checkpoints.NAME).read_bytes() == good
 
     def test_no_parameter_is_frozen_unnoticed(self, smooth_pictures, tmp_path):
         """A gradient above 1.8e19 has no square in float32: Adam's second moment becomes infinite
