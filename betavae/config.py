@@ -8,10 +8,30 @@ from typing import Any
 
 import torch
 
+from betavae.model import ARCHITECTURES
+from betavae.model.likelihoods import LIKELIHOODS
+from betavae.objectives import OBJECTIVES, settings
+from betavae.speed import SETTINGS
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+DECAYS = ("cosine", "none")
+CHOICES = {
+    "objective": tuple(OBJECTIVES),
+    "architecture": tuple(ARCHITECTURES),
+    "likelihood": tuple(LIKELIHOODS),
+    "optimiser": tuple(OPTIMISERS),
+    "decay": DECAYS,
+    "precision": ("auto", *dict.fromkeys(s.precision for s in SETTINGS)),
+    "memory_format": ("auto", *dict.fromkeys(s.memory_format for s in SETTINGS)),
+}
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All that decides the weights of a run. It goes into the checkpoint and the bundle."""
+    """All that decides the weights of a run. It goes into the checkpoint and the bundle.
+
+    Raises ValueError, in one sentence, for a value that nothing can be trained with.
+    """
 
     data: str = "celeba"  # a name in betavae.data.DATA_SETS
     objective: str = "beta-vae"  # a name in betavae.objectives.OBJECTIVES
@@ -31,8 +51,24 @@ class TrainingConfig:
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
     seed: int = 0
 
-
-OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(choices)}."
+                )
+        foreign = self.objective_settings.keys() - settings(OBJECTIVES[self.objective]).keys()
+        if foreign:
+            raise ValueError(f"{min(foreign)} is no setting of the objective {self.objective}.")
+        for name in ("latents", "steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        if not 0 < self.learning_rate < math.inf:  # false for NaN too
+            raise ValueError(
+                f"The learning rate is {self.learning_rate}; it must be a finite number above 0."
+            )
+        if self.warm_up < 0:
+            raise ValueError(f"The warm-up is {self.warm_up} steps; it must be 0 or more.")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
