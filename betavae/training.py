@@ -7,6 +7,7 @@ import time
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,24 +85,25 @@ class Run:
         if self.history:
             write_history(self.folder / "history.csv", self.history)
 
+    def _restore(self, state: dict[str, Any]) -> None:
+        """The opposite of `save`; raises what a state that does not fit makes it raise."""
+        self.vae.load_state_dict(state["vae"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history, self.recent = state["history"], state["recent"]
+
     @classmethod
     def resume(cls, folder: Path, data, processes: Processes) -> Run:
         """The run as it was after the checkpoint's last step."""
         state = checkpoints.read(folder)
-        try:
+        with checkpoints.unpacking(folder):
             config = TrainingConfig(**state["config"])
-        except (KeyError, TypeError) as error:
-            raise checkpoints.CheckpointError(
-                f"{folder / checkpoints.NAME} is not a checkpoint of this program."
-            ) from error
         run = cls(folder, config, data, processes)
-        run.vae.load_state_dict(state["vae"])
-        run.objective.load_state_dict(state["objective"])
-        run.optimiser.load_state_dict(state["optimiser"])
-        run.generator.set_state(state["generator"])
-        torch.set_rng_state(state["global_generator"])
-        run.step, run.seconds = state["step"], state["seconds"]
-        run.history, run.recent = state["history"], state["recent"]
+        with checkpoints.unpacking(folder):
+            run._restore(state)
         return run
 
     def batch(self) -> tuple[Tensor, Tensor]:

@@ -179,6 +179,45 @@ class TestResume:
         assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
         assert str(tmp_path / checkpoints.NAME) in one_line(capsys.readouterr().err)
 
+    @pytest.mark.parametrize(
+        "key", ["config", "vae", "optimiser", "generator", "step", "history", "recent"]
+    )
+    def test_a_checkpoint_that_lacks_something_is_refused(self, key, smooth_pictures, tmp_path):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        del state[key]
+        checkpoints.write(tmp_path, state)
+        with pytest.raises(CheckpointError, match=f"not a checkpoint of this .*'{key}' is missing"):
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+
+    @pytest.mark.parametrize(
+        ("part", "value"),
+        [
+            ("config", {"objective": "unheard"}),
+            ("config", {"architecture": "unheard"}),
+            ("config", {"optimiser": "unheard"}),
+            ("config", {"latents": 5}),  # not what the weights were made for
+            ("config", {"latents": "five"}),
+            ("config", {"unheard": 1}),
+            ("generator", torch.zeros(3)),
+        ],
+    )
+    def test_a_checkpoint_that_does_not_fit_is_refused(
+        self, part, value, smooth_pictures, tmp_path
+    ):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        state[part] = {**state[part], **value} if part == "config" else value
+        checkpoints.write(tmp_path, state)
+        with pytest.raises(CheckpointError, match="not a checkpoint of this version") as error:
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+        assert "\n" not in str(error.value)
+
+    def test_a_tensor_is_no_checkpoint(self, smooth_pictures, tmp_path):
+        torch.save(torch.zeros(3), tmp_path / checkpoints.NAME)
+        with pytest.raises(CheckpointError, match="holds no checkpoint but a Tensor"):
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+
     def test_an_altered_byte_is_noticed(self, tmp_path):
         """torch.load reads a tensor without comparing the checksum that is stored beside it."""
         checkpoints.write(tmp_path, {"weights": torch.arange(100_000.0)})
