@@ -274,11 +274,15 @@ def _print_scores(bundles) -> None:
 def _objective_settings(chosen: dict) -> dict[str, float]:
     """The objective's weights with those given filled in; a weight of another one is an error."""
     name = chosen.get("objective", TrainingConfig().objective)
-    own = settings(OBJECTIVES[name])
+    _refuse_foreign_settings(chosen, name)
+    return {s: chosen.get(s, value) for s, value in settings(OBJECTIVES[name]).items()}
+
+
+def _refuse_foreign_settings(chosen: dict, objective: str) -> None:
+    own = settings(OBJECTIVES[objective])
     foreign = [s for s in _all_settings() if s in chosen and s not in own]
     if foreign:
-        raise TrainingError(f"--{foreign[0]} is no setting of the objective {name}.")
-    return {setting: chosen.get(setting, value) for setting, value in own.items()}
+        raise TrainingError(f"--{foreign[0]} is no setting of the objective {objective}.")
 
 
 def _refuse_other_settings(chosen: dict, run) -> None:
@@ -289,6 +293,7 @@ def _refuse_other_settings(chosen: dict, run) -> None:
                 f"{run.folder} was trained with {name} = {stored[name]}, not {value}: a resumed "
                 "run keeps its settings."
             )
+    _refuse_foreign_settings(chosen, run.config.objective)
 
 
 def _all_settings() -> dict[str, float]:

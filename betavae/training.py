@@ -70,6 +70,7 @@ class Run:
             raise self._diverged("The weights are not finite")
         state = {
             "config": asdict(self.config),
+            "pictures": len(self.data),
             "vae": self.vae.state_dict(),
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -101,6 +102,12 @@ class Run:
         state = checkpoints.read(folder)
         with checkpoints.unpacking(folder):
             config = TrainingConfig(**state["config"])
+            pictures = state.get("pictures", len(data))  # earlier checkpoints do not say
+        if pictures != len(data):
+            raise TrainingError(
+                f"{folder} was trained on {pictures} pictures, not {len(data)}: a resumed run "
+                "keeps its data; give it those, or start again in another folder."
+            )
         run = cls(folder, config, data, processes)
         with checkpoints.unpacking(folder):
             run._restore(state)

@@ -145,6 +145,30 @@ class TestResume:
         error = capsys.readouterr().err
         assert "beta = 4.0, not 7.0" in error and error.count("\n") == 1
 
+    def test_a_setting_that_the_objective_does_not_have_is_refused(
+        self, picture_folder, tmp_path, capsys
+    ):
+        words = command(picture_folder, tmp_path / "run", "--steps", "2", "--objective", "vae")
+        assert cli.main(words) == 0
+        assert cli.main([*words, "--resume", "--beta", "9"]) == 1
+        error = one_line(capsys.readouterr().err)
+        assert "--beta is no setting of the objective vae" in error
+
+    def test_other_data_are_refused(self, smooth_pictures, tmp_path):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        with pytest.raises(TrainingError, match="trained on 16 pictures, not 17"):
+            Run.resume(tmp_path, smooth_pictures(17), Processes())
+        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
+
+    def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
+        self, smooth_pictures, tmp_path
+    ):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        del state["pictures"]
+        checkpoints.write(tmp_path, state)
+        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
+
     def test_damaged_or_missing_checkpoint_is_named(self, smooth_pictures, tmp_path):
         with pytest.raises(CheckpointError, match="nothing to resume"):
             Run.resume(tmp_path, smooth_pictures(16), Processes())
