@@ -46,7 +46,7 @@ class Run:
             dataset_size=len(data), latents=config.latents, **config.objective_settings
         )
         self.setting = fastest_setting(
-            self.vae, config.batch_size, processes.device, config.precision, config.memory_format
+            self.vae, config.batch_size, processes, config.precision, config.memory_format
         )
         # What was measured replaces "auto": a resumed run must not measure again and differ.
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})

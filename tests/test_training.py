@@ -17,6 +17,8 @@ import torch
 from betavae import checkpoints, cli
 from betavae.checkpoints import CheckpointError
 from betavae.distributed import Processes
+from betavae.model import VAE
+from betavae.speed import SETTINGS, fastest_setting
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
 
 PROJECT = Path(__file__).parents[1]
@@ -374,6 +376,47 @@ def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     assert (tmp_path / "traversal.png").is_file()
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
     assert all(math.isfinite(value) for value in last.values())
+
+
+def test_measuring_the_speed_leaves_the_global_generator():
+    vae, before = VAE("mlp", latents=2), torch.get_rng_state()
+    assert fastest_setting(vae, 2, Processes()) in SETTINGS
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+MEASURE_APART = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from betavae import speed
+from betavae.distributed import join
+
+processes, measured = join(), []
+
+def speed_here(vae, setting, *rest):
+    measured.append(setting)
+    return speed.SETTINGS.index(setting) * (1 if processes.first else -1)
+
+speed.pictures_per_second = speed_here
+chosen = speed.fastest_setting(None, 8, processes)
+print(f"rank {processes.rank}: {len(measured)} measured, {speed.SETTINGS.index(chosen)} chosen")
+processes.close()
+"""
+
+
+@pytest.mark.slow
+def test_the_first_process_measures_the_speed_for_all(tmp_path):
+    """Though by its own measure the second would choose the opposite."""
+    script = tmp_path / "measure_apart.py"
+    script.write_text(MEASURE_APART)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = start([str(script), str(PROJECT)], launcher)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    last = len(SETTINGS) - 1
+    assert set(output.splitlines()) == {
+        f"rank 0: {len(SETTINGS)} measured, {last} chosen",
+        f"rank 1: 0 measured, {last} chosen",
+    }
 
 
 @pytest.mark.slow
