@@ -89,7 +89,12 @@ def _add_train(commands) -> None:
     add("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
     add("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
     add("--seed", type=int, help=f"default: {default.seed}")
-    add("--history-steps", type=_positive, default=500, help="steps between validations (500)")
+    add(
+        "--history-steps",
+        type=_positive,
+        default=Pace.history_steps,
+        help="steps between validations (%(default)s)",
+    )
     add("--checkpoint-seconds", type=float, default=120, help="between checkpoints (120)")
     add("--picture-seconds", type=float, default=240, help="between traversal pictures (240)")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Pace:
     """When a run shows and saves what it has; none of it changes the weights."""
 
-    history_steps: int = 250  # a row of history.csv, with a pass over the validation split
+    history_steps: int = 500  # a row of history.csv, with a pass over the validation split
     checkpoint_seconds: float = 120.0
     picture_seconds: float = 240.0  # a new traversal.png to look at
     progress: bool = True

@@ -366,6 +366,14 @@ class TestFailures:
         assert "--beta is no setting of the objective vae" in capsys.readouterr().err
 
 
+def test_the_command_keeps_the_pace_of_the_library(picture_folder, tmp_path, monkeypatch):
+    paces = []
+    monkeypatch.setattr(cli, "train", lambda run, validation, pace: paces.append(pace))
+    words = ["--data", str(picture_folder), "--to", str(tmp_path), "--batch-size", "8"]
+    assert cli.main(["train", "images", *words, "--precision", "fp32"]) == 0
+    assert paces == [Pace()]
+
+
 def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     data = smooth_pictures(24)
     run = Run(tmp_path, small_config(steps=60, learning_rate=3e-3), data, Processes())
