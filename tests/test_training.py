@@ -18,6 +18,7 @@ from betavae import checkpoints, cli
 from betavae.checkpoints import CheckpointError
 from betavae.distributed import Processes
 from betavae.model import VAE
+from betavae.monitor import history_row, save_picture
 from betavae.speed import SETTINGS, fastest_setting
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
 
@@ -372,6 +373,17 @@ def test_the_command_keeps_the_pace_of_the_library(picture_folder, tmp_path, mon
     words = ["--data", str(picture_folder), "--to", str(tmp_path), "--batch-size", "8"]
     assert cli.main(["train", "images", *words, "--precision", "fp32"]) == 0
     assert paces == [Pace()]
+
+
+@pytest.mark.parametrize("look", [history_row, save_picture])
+def test_a_look_that_fails_leaves_the_model_in_training_mode(look, smooth_pictures, tmp_path):
+    validation = smooth_pictures(4)
+    run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
+    run.train_step()
+    validation.images = validation.images[..., :60]  # no picture of the size that the model takes
+    with pytest.raises(RuntimeError):
+        look(run, validation)
+    assert run.vae.training
 
 
 def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
