@@ -123,13 +123,14 @@ class TestResume:
         assert (killed / "history.csv").read_text().count("\n") == 25
 
     @pytest.mark.slow
-    def test_after_ctrl_c_equals_no_interruption_and_says_how_to_go_on(
-        self, picture_folder, whole, tmp_path
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+    def test_after_a_request_to_stop_equals_no_interruption_and_says_how_to_go_on(
+        self, number, picture_folder, whole, tmp_path
     ):
         steps, stopped = ("--steps", "120"), tmp_path / "stopped"
         process = start(command(picture_folder, stopped, *steps))
         wait_for_history(stopped, process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         done = checkpoints.read(stopped)["step"]
