@@ -139,18 +139,53 @@ def load(name_or_folder: str | Path) -> Bundle:
             for part in ("config", "latents", "metrics")
         )
         codes = load_file(folder / "codes.safetensors")["means"]
-        bundle = Bundle(folder, vae, config, [Latent(**row) for row in latents], codes, metrics)
+        bundle = Bundle(folder, vae, config, _latents(latents), codes, metrics)
     except WeightsError as error:
         raise BundleError(str(error)) from error
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
         raise BundleError(f"The bundle {folder.name} is damaged: {reason(error)}.") from error
+    if not isinstance(config.get("title"), str) or not _names_its_data(config):
+        raise BundleError(f"The bundle {folder.name} is damaged: config.json lacks title or data.")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
         raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
-    if len(bundle.latents) != vae.latents or codes.shape[1:] != (vae.latents,):
+    numbered = [latent.index for latent in bundle.latents] == list(range(vae.latents))
+    if not numbered or codes.shape[1:] != (vae.latents,):
         raise BundleError(
             f"The bundle {folder.name} is damaged: its files disagree on the latents."
         )
     return bundle
+
+
+def _names_its_data(config: dict[str, Any]) -> bool:
+    data = config.get("data")
+    return isinstance(data, dict) and isinstance(data.get("name"), str)
+
+
+def _latents(rows: list[dict[str, Any]]) -> list[Latent]:
+    """What latents.json holds; raises ValueError or TypeError where `latent_row` wrote no such."""
+    latents = [Latent(**row) for row in rows]
+    for number, latent in enumerate(latents):
+        if not _is_measured(latent):
+            raise ValueError(f"row {number} of latents.json is not what a latent's row must be")
+    return latents
+
+
+def _is_measured(latent: Latent) -> bool:
+    values = (latent.kl, latent.mean, latent.deviation, latent.low, latent.high)
+    tracks = latent.tracks
+    return (
+        all(isinstance(value, int | float) for value in values)
+        and isinstance(tracks, list)
+        and all(_is_track(track) for track in tracks)
+    )
+
+
+def _is_track(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("correlation"), int | float)
+    )
 
 
 def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,14 @@ def write(run: Path, state: dict[str, Any]) -> Path:
     return path
 
 
+def saved_step(run: Path) -> int | None:
+    """The step that the run folder's checkpoint holds; None where it holds none to go back to."""
+    try:
+        return read(run)["step"]
+    except (CheckpointError, KeyError):
+        return None
+
+
 def read(run: Path) -> dict[str, Any]:
     """The state that `write` stored. Only tensors and plain values are unpickled."""
     path = run / NAME
@@ -45,7 +55,7 @@ def read(run: Path) -> dict[str, Any]:
             broken = archive.testzip()
         if broken:
             raise zipfile.BadZipFile(f"{broken} is altered")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (
         RuntimeError,
         EOFError,
@@ -55,4 +65,20 @@ def read(run: Path) -> dict[str, Any]:
     ) as error:
         raise CheckpointError(
             f"{path} is damaged and cannot be resumed ({reason(error)})."
+        ) from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds no checkpoint but a {type(state).__name__}.")
+    return state
+
+
+@contextlib.contextmanager
+def unpacking(run: Path) -> Iterator[None]:
+    """While a state is taken apart: what is missing in it or does not fit is a CheckpointError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        lack = f"{error} is missing" if isinstance(error, KeyError) else reason(error)
+        raise CheckpointError(
+            f"{run / NAME} is not a checkpoint of this version of the program ({lack}); start "
+            "again in another folder."
         ) from error

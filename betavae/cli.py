@@ -101,7 +101,12 @@ def _add_train(commands) -> None:
     add("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
     add("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
     add("--seed", type=int, help=f"default: {default.seed}")
-    add("--history-steps", type=_positive, default=500, help="steps between validations (500)")
+    add(
+        "--history-steps",
+        type=_positive,
+        default=Pace.history_steps,
+        help="steps between validations (%(default)s)",
+    )
     add("--checkpoint-seconds", type=float, default=120, help="between checkpoints (120)")
     add("--picture-seconds", type=float, default=240, help="between traversal pictures (240)")
 
@@ -342,11 +347,15 @@ def _print_scores(bundles) -> None:
 def _objective_settings(chosen: dict) -> dict[str, float]:
     """The objective's weights with those given filled in; a weight of another one is an error."""
     name = chosen.get("objective", TrainingConfig().objective)
-    own = settings(OBJECTIVES[name])
+    _refuse_foreign_settings(chosen, name)
+    return {s: chosen.get(s, value) for s, value in settings(OBJECTIVES[name]).items()}
+
+
+def _refuse_foreign_settings(chosen: dict, objective: str) -> None:
+    own = settings(OBJECTIVES[objective])
     foreign = [s for s in _all_settings() if s in chosen and s not in own]
     if foreign:
-        raise TrainingError(f"--{foreign[0]} is no setting of the objective {name}.")
-    return {setting: chosen.get(setting, value) for setting, value in own.items()}
+        raise TrainingError(f"--{foreign[0]} is no setting of the objective {objective}.")
 
 
 def _refuse_other_settings(chosen: dict, run) -> None:
@@ -357,6 +366,7 @@ def _refuse_other_settings(chosen: dict, run) -> None:
                 f"{run.folder} was trained with {name} = {stored[name]}, not {value}: a resumed "
                 "run keeps its settings."
             )
+    _refuse_foreign_settings(chosen, run.config.objective)
 
 
 def _all_settings() -> dict[str, float]:

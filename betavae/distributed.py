@@ -51,6 +51,14 @@ class Processes:
             return flag
         return bool(self.average(torch.tensor(float(flag), device=self.device)) > 0)
 
+    def first_says(self, number: int) -> int:
+        """The first process's `number`, in every process."""
+        if self.count == 1:
+            return number
+        said = torch.tensor(number, device=self.device)
+        dist.broadcast(said, src=0)
+        return int(said)
+
     def close(self) -> None:
         if self.count > 1:
             dist.destroy_process_group()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from betavae.metrics.reconstruction import validate
+from betavae.model import VAE
 from betavae.traversal import active_latents, traversal_figure
 
 if TYPE_CHECKING:
@@ -22,10 +25,20 @@ if TYPE_CHECKING:
 class Pace:
     """When a run shows and saves what it has; none of it changes the weights."""
 
-    history_steps: int = 250  # a row of history.csv, with a pass over the validation split
+    history_steps: int = 500  # a row of history.csv, with a pass over the validation split
     checkpoint_seconds: float = 120.0
     picture_seconds: float = 240.0  # a new traversal.png to look at
     progress: bool = True
+
+
+@contextlib.contextmanager
+def evaluating(vae: VAE) -> Iterator[None]:
+    """Evaluation mode while a training model is looked at; training mode again, come what may."""
+    vae.eval()
+    try:
+        yield
+    finally:
+        vae.train()
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -48,13 +61,15 @@ def history_row(run: Run, validation) -> dict[str, float]:
         name: run.processes.average(torch.tensor(value, device=device)).item()
         for name, value in _mean(run.recent).items()
     }
+    with evaluating(run.vae):
+        validated = validate(run.vae, validation)
     return {
         "step": run.step,
         "seconds": round(run.seconds, 1),
         "pictures": run.step * run.config.batch_size,
         "learning_rate": run.learning_rate(run.step - 1),
         **means,
-        **{f"validation_{name}": value for name, value in validate(run.vae, validation).items()},
+        **{f"validation_{name}": value for name, value in validated.items()},
     }
 
 
@@ -70,16 +85,14 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 def save_picture(run: Run, validation) -> None:
     images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
-    run.vae.eval()
-    try:
+    with evaluating(run.vae):
         with torch.no_grad():
             posterior = run.vae.encode(images.to(run.processes.device))
         kl = posterior.kl().mean(0)
         latents = active_latents(kl)
         labels = [f"z{k} · {kl[k]:.1f} nats" for k in latents]
         figure = traversal_figure(run.vae, posterior.mean, latents, labels)
+    try:
         figure.save(run.folder / "traversal.png")
     except OSError as error:
         warnings.warn(f"The traversal picture could not be saved: {error}", stacklevel=2)
-    finally:
-        run.vae.train()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 import warnings
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae import checkpoints
+from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
 from betavae.distributed import Processes
 from betavae.model import VAE
 from betavae.monitor import Pace, figures, history_row, save_picture, write_history
@@ -25,41 +25,6 @@ from betavae.version import code_version
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message names the step and what is left."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """All that decides the weights of a run. It goes into the checkpoint and the bundle."""
-
-    data: str = "celeba"  # a name in betavae.data.DATA_SETS
-    objective: str = "beta-vae"  # a name in betavae.objectives.OBJECTIVES
-    objective_settings: dict[str, float] = field(default_factory=dict)  # its weights: {"beta": 4}
-    architecture: str = "conv"
-    latents: int = 32
-    likelihood: str = "gaussian"
-    channels: int = 3
-    steps: int = 36_000
-    batch_size: int = 64  # over all processes together
-    optimiser: str = "adam"  # or "adagrad", as the paper has it for 2D shapes
-    learning_rate: float = 1e-3  # the peak, reached after warm-up
-    warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
-    decay: str = "cosine"  # to zero at the last step, or "none"
-    flips: bool = True  # mirror half of the pictures
-    precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
-    memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
-    seed: int = 0
-
-
-OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine to zero at the last step."""
-    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
-    if config.decay == "none":
-        return rate
-    done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
-    return rate * (1 + math.cos(math.pi * done)) / 2
 
 
 class Run:
@@ -81,7 +46,7 @@ class Run:
             dataset_size=len(data), latents=config.latents, **config.objective_settings
         )
         self.setting = fastest_setting(
-            self.vae, config.batch_size, processes.device, config.precision, config.memory_format
+            self.vae, config.batch_size, processes, config.precision, config.memory_format
         )
         # What was measured replaces "auto": a resumed run must not measure again and differ.
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
@@ -97,9 +62,15 @@ class Run:
         self.code_version = code_version()
 
     def save(self) -> None:
-        """The checkpoint and history.csv, atomically; raises CheckpointError."""
+        """The checkpoint and history.csv, atomically; raises CheckpointError.
+
+        Weights that cannot be trained on would replace ones that can: TrainingError instead.
+        """
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.vae.state_dict().values()):
+            raise self._diverged("The weights are not finite")
         state = {
             "config": asdict(self.config),
+            "pictures": len(self.data),
             "vae": self.vae.state_dict(),
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -115,24 +86,31 @@ class Run:
         if self.history:
             write_history(self.folder / "history.csv", self.history)
 
+    def _restore(self, state: dict[str, Any]) -> None:
+        """The opposite of `save`; raises what a state that does not fit makes it raise."""
+        self.vae.load_state_dict(state["vae"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history, self.recent = state["history"], state["recent"]
+
     @classmethod
     def resume(cls, folder: Path, data, processes: Processes) -> Run:
         """The run as it was after the checkpoint's last step."""
         state = checkpoints.read(folder)
-        try:
+        with checkpoints.unpacking(folder):
             config = TrainingConfig(**state["config"])
-        except (KeyError, TypeError) as error:
-            raise checkpoints.CheckpointError(
-                f"{folder / checkpoints.NAME} is not a checkpoint of this program."
-            ) from error
+            pictures = state.get("pictures", len(data))  # earlier checkpoints do not say
+        if pictures != len(data):
+            raise TrainingError(
+                f"{folder} was trained on {pictures} pictures, not {len(data)}: a resumed run "
+                "keeps its data; give it those, or start again in another folder."
+            )
         run = cls(folder, config, data, processes)
-        run.vae.load_state_dict(state["vae"])
-        run.objective.load_state_dict(state["objective"])
-        run.optimiser.load_state_dict(state["optimiser"])
-        run.generator.set_state(state["generator"])
-        torch.set_rng_state(state["global_generator"])
-        run.step, run.seconds = state["step"], state["seconds"]
-        run.history, run.recent = state["history"], state["recent"]
+        with checkpoints.unpacking(folder):
+            run._restore(state)
         return run
 
     def batch(self) -> tuple[Tensor, Tensor]:
@@ -173,11 +151,7 @@ class Run:
         reconstruction = -likelihood.log_prob(images).mean()
         loss = reconstruction + self.objective(posterior, z, self.step)
         if self.processes.any(not bool(torch.isfinite(loss))):
-            raise TrainingError(
-                f"The loss is {loss.item()} at step {self.step}. The last good checkpoint is "
-                f"{self.folder / checkpoints.NAME}; try a smaller --learning-rate or a longer "
-                "--warm-up."
-            )
+            raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
         loss.backward()
         self.processes.average_gradients(self.vae)
@@ -185,11 +159,7 @@ class Run:
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
         if not bool(largest < 1e18):
-            raise TrainingError(
-                f"The largest gradient is {largest.item():.1e} at step {self.step}. The last good "
-                f"checkpoint is {self.folder / checkpoints.NAME}; try a smaller --learning-rate or "
-                "a longer --warm-up."
-            )
+            raise self._diverged(f"The largest gradient is {largest.item():.1e}")
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
@@ -197,6 +167,22 @@ class Run:
         self.step += 1
         kl = posterior.kl().sum(1).mean()
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})
+
+    def _diverged(self, what: str) -> TrainingError:
+        """What happened, where the last checkpoint is if there is one, and what to do.
+
+        To resume is no way out: a resumed run keeps the settings that it diverged with.
+        """
+        saved = checkpoints.saved_step(self.folder)
+        if saved is None:
+            kept, where = "there is no checkpoint", "again"
+        else:
+            kept = f"the last checkpoint is {self.folder / checkpoints.NAME}, of step {saved}"
+            where = "again in another folder"
+        return TrainingError(
+            f"{what} at step {self.step}, and {kept}: start {where} with a smaller --learning-rate "
+            "or a longer --warm-up."
+        )
 
 
 def train(run: Run, validation, pace: Pace | None = None) -> None:
@@ -268,10 +254,14 @@ def _save_or_warn(run: Run) -> None:
         warnings.warn(f"Training goes on unsaved at step {run.step}: {error}", stacklevel=2)
 
 
-def config_from(values: dict[str, Any]) -> TrainingConfig:
-    """A TrainingConfig of those entries of `values` that are its fields and not None."""
-    known = {f.name for f in fields(TrainingConfig)}
-    return TrainingConfig(**{k: v for k, v in values.items() if k in known and v is not None})
-
-
-__all__ = ["Pace", "Run", "Setting", "TrainingConfig", "TrainingError", "config_from", "train"]
+__all__ = [
+    "OPTIMISERS",
+    "Pace",
+    "Run",
+    "Setting",
+    "TrainingConfig",
+    "TrainingError",
+    "config_from",
+    "learning_rate",
+    "train",
+]

@@ -149,6 +149,40 @@ class TestDamage:
         refusal(copy)
 
     @pytest.mark.parametrize(
+        ("key", "value"),
+        [("data", None), ("data", "celeba"), ("data", {"crop": "none"}), ("title", None)],
+    )
+    def test_config_that_lacks_what_is_read_of_it_later(self, copy, key, value):
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps({**config, key: value}))
+        assert "config.json lacks title or data" in refusal(copy)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"kl": "much"},
+            {"low": None},
+            {"tracks": 3},
+            {"tracks": None},
+            {"tracks": ["smiling"]},
+            {"tracks": [{"name": "smiling"}]},
+            {"tracks": [{"name": 3, "correlation": 0.5}]},
+            {"tracks": [{"name": "smiling", "correlation": "high"}]},
+        ],
+        ids=str,
+    )
+    def test_latent_of_another_shape(self, copy, change):
+        latents = json.loads((copy / "latents.json").read_text())
+        latents[1].update(change)
+        (copy / "latents.json").write_text(json.dumps(latents))
+        assert "row 1 of latents.json" in refusal(copy)
+
+    def test_latents_out_of_order(self, copy):
+        latents = json.loads((copy / "latents.json").read_text())
+        (copy / "latents.json").write_text(json.dumps(latents[::-1]))
+        assert "disagree on the latents" in refusal(copy)
+
+    @pytest.mark.parametrize(
         "name",
         ["no-such-bundle", "../weights", ".", "a/b", "\0", pytest.param("a" * 5000, id="long")],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
 from pathlib import Path
 
@@ -155,6 +156,41 @@ class TestCelebA:
         with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000002\.jpg"):
             assert len(load(layout)) == 5
 
+    def test_zip_with_a_member_of_an_unknown_compression_leaves_it_out(self, celeba_layout):
+        layout = celeba_layout(archive=True)
+        path = layout.root / "img_align_celeba.zip"
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\x01\x02") + 10] = 77  # the method, in the central directory
+        path.write_bytes(content)
+        with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000001\.jpg"):
+            assert len(load(layout)) == 5
+
+    @pytest.mark.parametrize("error", [struct.error, EOFError, NotImplementedError])
+    def test_whatever_the_decoder_says_of_a_picture_leaves_it_out(
+        self, celeba_layout, monkeypatch, error
+    ):
+        layout, opened = celeba_layout(), Image.open
+        bad = (layout.root / "img_align_celeba" / "000004.jpg").read_bytes()
+
+        def open_or_fail(stream):
+            if stream.getvalue() == bad:
+                raise error("odd")
+            return opened(stream)
+
+        monkeypatch.setattr(Image, "open", open_or_fail)
+        with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000004\.jpg"):
+            assert len(load(layout)) == 5
+
+    def test_pictures_in_no_split_are_counted(self, celeba_layout):
+        """Those that the partition does not list, or lists under a number that is no split's."""
+        layout = celeba_layout()
+        path = layout.root / "list_eval_partition.txt"
+        rows = path.read_text().replace("000002.jpg 0", "000002.jpg 7").splitlines()
+        path.write_text("\n".join(row for row in rows if not row.startswith("000005")))
+        with pytest.warns(UserWarning, match=r"2 pictures are in no split, such as 000002\.jpg"):
+            faces = load(layout)
+        assert len(faces) == 4
+
     def test_rows_without_a_picture_are_counted(self, celeba_layout):
         layout = celeba_layout()
         for name in ("000003.jpg", "000008.jpg"):
@@ -215,6 +251,23 @@ class TestErrors:
         with pytest.raises(DataError, match=r"img_align_celeba\.zip is not a complete zip archive"):
             load(layout)
 
+    @pytest.mark.parametrize(
+        ("offset", "value", "message"),
+        [
+            pytest.param(6, 200, "is not a complete zip archive", id="of a later version"),
+            pytest.param(8, 1, "is encrypted; unpack it into the folder", id="encrypted"),
+        ],
+    )
+    def test_zip_of_an_unusual_kind(self, celeba_layout, offset, value, message):
+        """A byte of the central directory says what it takes to read the first picture."""
+        layout = celeba_layout(archive=True)
+        path = layout.root / "img_align_celeba.zip"
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\x01\x02") + offset] = value
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            load(layout)
+
     @pytest.mark.parametrize("archive", ARCHIVES)
     def test_nothing_but_broken_pictures(self, celeba_layout, archive):
         layout = celeba_layout(archive=archive)
@@ -224,10 +277,7 @@ class TestErrors:
         else:
             for path in (layout.root / "img_align_celeba").iterdir():
                 break_picture(path)
-        with (
-            pytest.warns(UserWarning),
-            pytest.raises(DataError, match=r"None of the \d pictures in .* can be decoded"),
-        ):
+        with pytest.raises(DataError, match=r"None of the \d pictures in .* can be decoded"):
             load(layout)
 
     def test_partition_that_is_no_list(self, celeba_layout):
@@ -299,6 +349,41 @@ class TestCache:
         after = load(layout)
         assert not torch.equal(after.images[0], before.images[0])
         assert torch.equal(after.images[1:], before.images[1:])
+
+    def test_broken_picture_is_warned_of_each_time(self, celeba_layout):
+        layout = celeba_layout()
+        break_picture(layout.root / "img_align_celeba" / "000002.jpg")
+        for _ in ("decoded", "from the cache"):
+            with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000002\.jpg"):
+                assert len(load(layout)) == 5
+
+    def test_file_where_the_cache_would_be_sends_it_to_the_user_cache(self, celeba_layout):
+        layout = celeba_layout()
+        (layout.root / ".betavae-cache").write_text("not a folder")
+        faces = load(layout)
+        assert cached_files(Path(os.environ["XDG_CACHE_HOME"]) / "betavae")
+        assert torch.equal(load(layout).images, faces.images)
+
+    def test_files_where_both_caches_would_be_are_a_warning(self, celeba_layout):
+        layout = celeba_layout()
+        (layout.root / ".betavae-cache").write_text("not a folder")
+        (Path(os.environ["XDG_CACHE_HOME"]) / "betavae").write_text("not a folder")
+        with pytest.warns(UserWarning, match="could not be cached"):
+            assert len(load(layout)) == 6
+
+    def test_both_files_appear_whole_and_the_names_first(self, celeba_layout, monkeypatch):
+        """Each is swapped in under its name when it is complete; pixels are never without names."""
+        layout, replace, swapped = celeba_layout(), os.replace, []
+
+        def watch(part, path):
+            swapped.append((path.suffix, part.stat().st_size))
+            replace(part, path)
+
+        monkeypatch.setattr(os, "replace", watch)
+        names = load(layout).names
+        assert [suffix for suffix, _ in swapped] == [".txt", ".npy"]
+        assert swapped[0][1] == len("\n".join(names)) and swapped[1][1] > 6 * 3 * 64 * 64
+        assert not list((layout.root / ".betavae-cache").glob("*.part"))
 
     def test_changing_a_loaded_tensor_leaves_the_cache(self, celeba_layout):
         layout = celeba_layout()

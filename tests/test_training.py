@@ -17,6 +17,9 @@ import torch
 from betavae import checkpoints, cli
 from betavae.checkpoints import CheckpointError
 from betavae.distributed import Processes
+from betavae.model import VAE
+from betavae.monitor import history_row, save_picture
+from betavae.speed import SETTINGS, fastest_setting
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
 
 PROJECT = Path(__file__).parents[1]
@@ -120,13 +123,14 @@ class TestResume:
         assert (killed / "history.csv").read_text().count("\n") == 25
 
     @pytest.mark.slow
-    def test_after_ctrl_c_equals_no_interruption_and_says_how_to_go_on(
-        self, picture_folder, whole, tmp_path
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+    def test_after_a_request_to_stop_equals_no_interruption_and_says_how_to_go_on(
+        self, number, picture_folder, whole, tmp_path
     ):
         steps, stopped = ("--steps", "120"), tmp_path / "stopped"
         process = start(command(picture_folder, stopped, *steps))
         wait_for_history(stopped, process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         done = checkpoints.read(stopped)["step"]
@@ -144,6 +148,30 @@ class TestResume:
         assert cli.main(words) == 1
         error = capsys.readouterr().err
         assert "beta = 4.0, not 7.0" in error and error.count("\n") == 1
+
+    def test_a_setting_that_the_objective_does_not_have_is_refused(
+        self, picture_folder, tmp_path, capsys
+    ):
+        words = command(picture_folder, tmp_path / "run", "--steps", "2", "--objective", "vae")
+        assert cli.main(words) == 0
+        assert cli.main([*words, "--resume", "--beta", "9"]) == 1
+        error = one_line(capsys.readouterr().err)
+        assert "--beta is no setting of the objective vae" in error
+
+    def test_other_data_are_refused(self, smooth_pictures, tmp_path):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        with pytest.raises(TrainingError, match="trained on 16 pictures, not 17"):
+            Run.resume(tmp_path, smooth_pictures(17), Processes())
+        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
+
+    def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
+        self, smooth_pictures, tmp_path
+    ):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        del state["pictures"]
+        checkpoints.write(tmp_path, state)
+        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
 
     def test_damaged_or_missing_checkpoint_is_named(self, smooth_pictures, tmp_path):
         with pytest.raises(CheckpointError, match="nothing to resume"):
@@ -179,6 +207,45 @@ class TestResume:
         assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
         assert str(tmp_path / checkpoints.NAME) in one_line(capsys.readouterr().err)
 
+    @pytest.mark.parametrize(
+        "key", ["config", "vae", "optimiser", "generator", "step", "history", "recent"]
+    )
+    def test_a_checkpoint_that_lacks_something_is_refused(self, key, smooth_pictures, tmp_path):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        del state[key]
+        checkpoints.write(tmp_path, state)
+        with pytest.raises(CheckpointError, match=f"not a checkpoint of this .*'{key}' is missing"):
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+
+    @pytest.mark.parametrize(
+        ("part", "value"),
+        [
+            ("config", {"objective": "unheard"}),
+            ("config", {"architecture": "unheard"}),
+            ("config", {"optimiser": "unheard"}),
+            ("config", {"latents": 5}),  # not what the weights were made for
+            ("config", {"latents": "five"}),
+            ("config", {"unheard": 1}),
+            ("generator", torch.zeros(3)),
+        ],
+    )
+    def test_a_checkpoint_that_does_not_fit_is_refused(
+        self, part, value, smooth_pictures, tmp_path
+    ):
+        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
+        state = checkpoints.read(tmp_path)
+        state[part] = {**state[part], **value} if part == "config" else value
+        checkpoints.write(tmp_path, state)
+        with pytest.raises(CheckpointError, match="not a checkpoint of this version") as error:
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+        assert "\n" not in str(error.value)
+
+    def test_a_tensor_is_no_checkpoint(self, smooth_pictures, tmp_path):
+        torch.save(torch.zeros(3), tmp_path / checkpoints.NAME)
+        with pytest.raises(CheckpointError, match="holds no checkpoint but a Tensor"):
+            Run.resume(tmp_path, smooth_pictures(16), Processes())
+
     def test_an_altered_byte_is_noticed(self, tmp_path):
         """torch.load reads a tensor without comparing the checksum that is stored beside it."""
         checkpoints.write(tmp_path, {"weights": torch.arange(100_000.0)})
@@ -198,10 +265,33 @@ class TestFailures:
         words = command(picture_folder, run, "--steps", "60", "--learning-rate", "1e20")
         assert cli.main(words) == 1
         error = one_line(capsys.readouterr().err)
-        assert "at step" in error and str(run / checkpoints.NAME) in error
         state = checkpoints.read(run)
-        assert f"at step {state['step']}" in error
+        assert f"at step {state['step']}, and" in error
+        assert f"{run / checkpoints.NAME}, of step {state['step']}: start again in another" in error
         assert all_finite(state)
+
+    def test_divergence_before_the_first_checkpoint_names_none(
+        self, picture_folder, tmp_path, capsys
+    ):
+        """The folder holds no run, so that the same command with another rate may follow."""
+        words = command(picture_folder, tmp_path, "--learning-rate", "1e20")
+        words[words.index("--checkpoint-seconds") + 1] = "1000"
+        assert cli.main(words) == 1
+        error = one_line(capsys.readouterr().err)
+        assert "there is no checkpoint: start again with a smaller --learning-rate" in error
+        assert checkpoints.NAME not in error and "folder" not in error
+        assert not (tmp_path / checkpoints.NAME).exists()
+
+    def test_weights_that_are_not_finite_replace_no_checkpoint(self, smooth_pictures, tmp_path):
+        run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
+        run.save()
+        good = (tmp_path / checkpoints.NAME).read_bytes()
+        run.step = 5
+        with torch.no_grad():
+            next(run.vae.parameters())[0] = torch.nan
+        with pytest.raises(TrainingError, match=r"not finite at step 5.*checkpoint\.pt, of step 0"):
+            run.save()
+        assert (tmp_path / checkpoints.NAME).read_bytes() == good
 
     def test_no_parameter_is_frozen_unnoticed(self, smooth_pictures, tmp_path):
         """A gradient above 1.8e19 has no square in float32: Adam's second moment becomes infinite
@@ -278,6 +368,25 @@ class TestFailures:
         assert "--beta is no setting of the objective vae" in capsys.readouterr().err
 
 
+def test_the_command_keeps_the_pace_of_the_library(picture_folder, tmp_path, monkeypatch):
+    paces = []
+    monkeypatch.setattr(cli, "train", lambda run, validation, pace: paces.append(pace))
+    words = ["--data", str(picture_folder), "--to", str(tmp_path), "--batch-size", "8"]
+    assert cli.main(["train", "images", *words, "--precision", "fp32"]) == 0
+    assert paces == [Pace()]
+
+
+@pytest.mark.parametrize("look", [history_row, save_picture])
+def test_a_look_that_fails_leaves_the_model_in_training_mode(look, smooth_pictures, tmp_path):
+    validation = smooth_pictures(4)
+    run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
+    run.train_step()
+    validation.images = validation.images[..., :60]  # no picture of the size that the model takes
+    with pytest.raises(RuntimeError):
+        look(run, validation)
+    assert run.vae.training
+
+
 def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     data = smooth_pictures(24)
     run = Run(tmp_path, small_config(steps=60, learning_rate=3e-3), data, Processes())
@@ -288,6 +397,47 @@ def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     assert (tmp_path / "traversal.png").is_file()
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
     assert all(math.isfinite(value) for value in last.values())
+
+
+def test_measuring_the_speed_leaves_the_global_generator():
+    vae, before = VAE("mlp", latents=2), torch.get_rng_state()
+    assert fastest_setting(vae, 2, Processes()) in SETTINGS
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+MEASURE_APART = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from betavae import speed
+from betavae.distributed import join
+
+processes, measured = join(), []
+
+def speed_here(vae, setting, *rest):
+    measured.append(setting)
+    return speed.SETTINGS.index(setting) * (1 if processes.first else -1)
+
+speed.pictures_per_second = speed_here
+chosen = speed.fastest_setting(None, 8, processes)
+print(f"rank {processes.rank}: {len(measured)} measured, {speed.SETTINGS.index(chosen)} chosen")
+processes.close()
+"""
+
+
+@pytest.mark.slow
+def test_the_first_process_measures_the_speed_for_all(tmp_path):
+    """Though by its own measure the second would choose the opposite."""
+    script = tmp_path / "measure_apart.py"
+    script.write_text(MEASURE_APART)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = start([str(script), str(PROJECT)], launcher)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    last = len(SETTINGS) - 1
+    assert set(output.splitlines()) == {
+        f"rank 0: {len(SETTINGS)} measured, {last} chosen",
+        f"rank 1: 0 measured, {last} chosen",
+    }
 
 
 @pytest.mark.slow

@@ -30,8 +30,8 @@ class CelebA:
     images      uint8 (N, 3, 64, 64): the frame's centre 148x148, resized
     attributes  bool (N, 40), or None without list_attr_celeba.txt
     split       "train", "validation", "test" or "all"
-    Raises DataError naming what is missing. Broken pictures and rows without a picture are counted
-    in a warning and left out.
+    Raises DataError naming what is missing. Broken pictures, pictures in no split and rows without
+    a picture are counted in a warning and left out.
     """
 
     channels = 3
@@ -49,6 +49,7 @@ class CelebA:
             raise DataError(f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip.")
         partition = _read_partition(root / "list_eval_partition.txt", [f.name for f in files])
         if split != "all":
+            _warn_of_pictures_in_no_split([f.name for f in files], partition)
             files = [f for f in files if partition.get(f.name) == SPLITS[split]]
         if not files:
             raise DataError(f"{root} holds no picture of the split {split!r}.")
@@ -104,6 +105,15 @@ def _read_attributes(path: Path, names: list[str]) -> tuple[list[str], Tensor | 
     if missing:
         raise DataError(f"{path} has no row for {len(missing)} pictures, such as {missing[0]}.")
     return attribute_names, torch.tensor([table[name] for name in names])
+
+
+def _warn_of_pictures_in_no_split(names: list[str], partition: dict[str, int]) -> None:
+    lost = [name for name in names if partition.get(name) not in SPLITS.values()]
+    if lost:
+        warnings.warn(
+            f"{len(lost)} pictures are in no split, such as {lost[0]}; they are left out.",
+            stacklevel=3,
+        )
 
 
 def _count_rows_without_picture(path: Path, listed: set[str], present: set[str]) -> None:

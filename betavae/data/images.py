@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import stat
+import struct
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,12 +23,24 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from betavae.errors import reason
+
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
 DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
-# What Pillow raises for damaged files.
-DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+# What Pillow and zipfile raise for damaged, encrypted or unheard-of files.
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    RuntimeError,  # an encrypted member; NotImplementedError, for a compression, is one too
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
@@ -64,14 +79,18 @@ def files_in_folder(folder: Path) -> list[PictureFile]:
 
 
 def files_in_zip(path: Path) -> list[PictureFile]:
-    """All pictures in the archive, sorted by name; raises DataError for a damaged archive."""
+    """All pictures in the archive, sorted by name; raises DataError for one that cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [i for i in archive.infolist() if i.filename.lower().endswith(SUFFIXES)]
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path} is not a complete zip archive; download it again.") from error
+    except (zipfile.BadZipFile, struct.error, RuntimeError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} is not a complete zip archive ({reason(error)}); download it again."
+        ) from error
     if not infos:
         raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)}).")
+    if any(info.flag_bits & 1 for info in infos):
+        raise DataError(f"{path} is encrypted; unpack it into the folder {path.with_suffix('')}.")
     infos.sort(key=lambda info: info.filename)
     return [
         PictureFile(Path(i.filename).name, path, i.filename, (i.file_size, i.CRC)) for i in infos
@@ -113,7 +132,8 @@ def load_pictures(
     """Decode `files` once; later calls map the cached tensor into memory.
 
     Returns uint8 (N, 3, 64, 64) and the N names. Broken pictures are left out and counted in one
-    warning. The cache is keyed by the files' names, sizes and stamps, by the crop and the decoder.
+    warning, each time. The cache is keyed by the files' names, sizes and stamps, by the crop and
+    the decoder.
     """
     key = hashlib.sha256(f"{DECODER}|{crop_name}".encode())
     for file in files:
@@ -121,14 +141,16 @@ def load_pictures(
     folder = _cache_folder(cache_beside)
     stem = f"{crop_name}-{key.hexdigest()[:20]}"
     pixels_path, names_path = folder / f"{stem}.npy", folder / f"{stem}.txt"
-    if not (pixels_path.exists() and names_path.exists()):
+    paths = (pixels_path, names_path)
+    if not all(path.exists() for path in paths):
         pixels, names = _decode_all(files, crop, progress)
         _write_cache(pixels_path, names_path, pixels, names)
-        if not pixels_path.exists():  # the disk is full or read-only: go on from memory
-            return torch.from_numpy(pixels), names
-    names = names_path.read_text().splitlines()
-    # Mode "c" maps copy-on-write: several processes share one copy, and none can damage the file.
-    return torch.from_numpy(np.load(pixels_path, mmap_mode="c")), names
+    if all(path.exists() for path in paths):  # not where the disk is full or read-only
+        names = names_path.read_text().splitlines()
+        # Mode "c" maps copy-on-write: processes share one copy, and none can damage the file.
+        pixels = np.load(pixels_path, mmap_mode="c")
+    _warn_of_broken(files, names)
+    return torch.from_numpy(pixels), names
 
 
 def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
@@ -139,11 +161,11 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
             with Image.open(io.BytesIO(file.read(archive))) as picture:
                 upright = ImageOps.exif_transpose(picture)
                 return np.asarray(crop_and_resize(upright, crop(*upright.size)))
-        except (*DAMAGED, zipfile.BadZipFile, zlib.error):
+        except DAMAGED:
             return None
 
     pixels = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
-    names, broken = [], []
+    names = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         decoded = tqdm(
             zip(files, pool.map(decode, files), strict=True),
@@ -153,39 +175,47 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
             disable=not progress,
         )
         for file, array in decoded:
-            if array is None:
-                broken.append(file.name)
-            else:
+            if array is not None:
                 pixels[len(names)] = array.transpose(2, 0, 1)
                 names.append(file.name)
     if archive:
         archive.close()
-    if broken:
-        shown = ", ".join(broken[:3]) + (" ..." if len(broken) > 3 else "")
-        warnings.warn(f"{len(broken)} pictures cannot be decoded, left out: {shown}", stacklevel=4)
     if not names:
         raise DataError(f"None of the {len(files)} pictures in {files[0].path} can be decoded.")
     return pixels[: len(names)], names
 
 
+def _warn_of_broken(files: list[PictureFile], names: list[str]) -> None:
+    """Count the files that are not among the decoded `names`; archives may repeat a name."""
+    broken = list((Counter(file.name for file in files) - Counter(names)).elements())
+    if broken:
+        shown = ", ".join(broken[:3]) + (" ..." if len(broken) > 3 else "")
+        warnings.warn(f"{len(broken)} pictures cannot be decoded, left out: {shown}", stacklevel=4)
+
+
 def _cache_folder(beside: Path) -> Path:
     """Beside the data where that can be written, otherwise the user's cache folder."""
+    own = beside / ".betavae-cache"
     user = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "betavae"
     # A folder marked read-only stays untouched even where root could write to it.
-    if beside.stat().st_mode & stat.S_IWUSR and os.access(beside, os.W_OK):
-        return beside / ".betavae-cache"
-    return user
+    writable = beside.stat().st_mode & stat.S_IWUSR and os.access(beside, os.W_OK)
+    return own if writable and (own.is_dir() or not own.exists()) else user
 
 
 def _write_cache(pixels_path: Path, names_path: Path, pixels: np.ndarray, names: list[str]) -> None:
     """Write both files whole or not at all: a half-written cache must never be read."""
-    part = pixels_path.with_suffix(f".{os.getpid()}.part")
+    pixels_part, names_part = (
+        path.with_suffix(f"{path.suffix}.{os.getpid()}.part") for path in (pixels_path, names_path)
+    )
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as stream:
+        pixels_part.parent.mkdir(parents=True, exist_ok=True)
+        with open(pixels_part, "wb") as stream:
             np.save(stream, pixels)
-        names_path.write_text("\n".join(names))
-        os.replace(part, pixels_path)
+        names_part.write_text("\n".join(names))
+        os.replace(names_part, names_path)
+        os.replace(pixels_part, pixels_path)  # last: where it is, its names are too
     except OSError as error:
         warnings.warn(f"The decoded pictures could not be cached: {error}", stacklevel=4)
-        part.unlink(missing_ok=True)
+        for part in (pixels_part, names_part):
+            with contextlib.suppress(OSError):  # its folder may be none
+                part.unlink()

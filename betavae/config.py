@@ -1,0 +1,86 @@
+"""All that decides the weights of a run, and its learning rate at each step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+
+from betavae.model import ARCHITECTURES
+from betavae.model.likelihoods import LIKELIHOODS
+from betavae.objectives import OBJECTIVES, settings
+from betavae.speed import SETTINGS
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+DECAYS = ("cosine", "none")
+CHOICES = {
+    "objective": tuple(OBJECTIVES),
+    "architecture": tuple(ARCHITECTURES),
+    "likelihood": tuple(LIKELIHOODS),
+    "optimiser": tuple(OPTIMISERS),
+    "decay": DECAYS,
+    "precision": ("auto", *dict.fromkeys(s.precision for s in SETTINGS)),
+    "memory_format": ("auto", *dict.fromkeys(s.memory_format for s in SETTINGS)),
+}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that decides the weights of a run. It goes into the checkpoint and the bundle.
+
+    Raises ValueError, in one sentence, for a value that nothing can be trained with.
+    """
+
+    data: str = "celeba"  # a name in betavae.data.DATA_SETS
+    objective: str = "beta-vae"  # a name in betavae.objectives.OBJECTIVES
+    objective_settings: dict[str, float] = field(default_factory=dict)  # its weights: {"beta": 4}
+    architecture: str = "conv"
+    latents: int = 32
+    likelihood: str = "gaussian"
+    channels: int = 3
+    steps: int = 36_000
+    batch_size: int = 64  # over all processes together
+    optimiser: str = "adam"  # or "adagrad", as the paper has it for 2D shapes
+    learning_rate: float = 1e-3  # the peak, reached after warm-up
+    warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
+    decay: str = "cosine"  # to zero at the last step, or "none"
+    flips: bool = True  # mirror half of the pictures
+    precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
+    memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(choices)}."
+                )
+        foreign = self.objective_settings.keys() - settings(OBJECTIVES[self.objective]).keys()
+        if foreign:
+            raise ValueError(f"{min(foreign)} is no setting of the objective {self.objective}.")
+        for name in ("latents", "steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        if not 0 < self.learning_rate < math.inf:  # false for NaN too
+            raise ValueError(
+                f"The learning rate is {self.learning_rate}; it must be a finite number above 0."
+            )
+        if self.warm_up < 0:
+            raise ValueError(f"The warm-up is {self.warm_up} steps; it must be 0 or more.")
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine to zero at the last step."""
+    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
+    if config.decay == "none":
+        return rate
+    done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
+    return rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def config_from(values: dict[str, Any]) -> TrainingConfig:
+    """A TrainingConfig of those entries of `values` that are its fields and not None."""
+    known = {f.name for f in fields(TrainingConfig)}
+    return TrainingConfig(**{k: v for k, v in values.items() if k in known and v is not None})
