@@ -97,7 +97,9 @@ def test_constants_say_nothing_and_nothing_breaks(results):
     assert constant["explicitness"] == pytest.approx(0.5, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mig", "modularity", "irs", "factor-vae", "beta-vae-paper", "dci"])
+@pytest.mark.parametrize(
+    "name", ["mig", "modularity", "irs", "factor-vae", "beta-vae-paper", "dci"]
+)
 def test_a_latents_scale_does_not_matter(results, name):
     scaled = metrics.evaluate(
         lambda x: factors_of(x) @ torch.from_numpy(ROTATION) * torch.tensor([1, 7, 0.1, 30, 2.0]),

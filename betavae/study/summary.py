@@ -30,7 +30,12 @@ PAPER = {
     "ICA": 42.03,
 }
 EARLIER = {"vae": 62.0, "beta-vae-beta4": 79.0}
-WIDE = ("beta-vae", "beta-vae-paper", "factor-vae", "irs")  # what 4,096 latents can be asked in time
+WIDE = (
+    "beta-vae",
+    "beta-vae-paper",
+    "factor-vae",
+    "irs",
+)  # what 4,096 latents can be asked in time
 PIXELS = 64 * 64
 VALIDATION = ("reconstruction", "kl", "psnr", "mse", "active_latents")
 

@@ -1,0 +1,110 @@
+"""The study as pictures: the paper's metric against L, the sweep over β, rate and distortion."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no screen is needed
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+SWEPT = (
+    ("mig", "MIG"),
+    ("dci", "DCI disentanglement"),
+    ("factor-vae", "FactorVAE score"),
+    ("sap", "SAP"),
+    ("modularity", "Modularity"),
+    ("irs", "IRS"),
+    ("beta-vae", "β-VAE metric, 5 factors"),
+    ("beta-vae-paper", "β-VAE metric, 4 factors"),
+    ("explicitness", "Explicitness"),
+    ("reconstruction", "-log p(x|z), nats"),
+    ("kl", "KL, nats"),
+    ("active_latents", "Active latents"),
+)
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "savefig.dpi": 130,
+    "savefig.bbox": "tight",
+}
+
+
+def curves(summary: dict[str, Any], path: Path) -> None:
+    """Accuracy against L, a panel a set of factors and kind of code; bands are all seeds."""
+    charts = summary["curves"]
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(charts), figsize=(3.6 * len(charts), 3.8), sharey=True)
+        for panel, (title, lines) in zip(np.atleast_1d(panels), charts.items(), strict=True):
+            for colour, (who, line) in enumerate(lines.items()):
+                _band(panel, line["pairs"], line, who, f"C{colour}")
+            panel.set(xscale="log", title=title, xlabel="L, pairs a point", ylim=(0, 1.02))
+            panel.axhline(0.6158, ls=":", c="grey", lw=1)
+            panel.axhline(0.9923, ls=":", c="grey", lw=1)
+        np.atleast_1d(panels)[0].set_ylabel("accuracy; dotted: the paper's VAE and β-VAE")
+        handles, labels = np.atleast_1d(panels)[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+        figure.subplots_adjust(bottom=0.27, wspace=0.08)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def sweep(summary: dict[str, Any], path: Path) -> None:
+    """Every score against log β_norm, as the paper's Figure 6 right, with β above."""
+    points = [p for p in summary["sweep"] if "beta" in p]
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(3, 4, figsize=(13, 8.4), constrained_layout=True)
+        for panel, (name, title) in zip(panels.flat, SWEPT, strict=True):
+            at = defaultdict(list)
+            for point in points:
+                at[point["log_beta_norm"]].append(point[name])
+                panel.plot(point["log_beta_norm"], point[name], "o", c="C0", alpha=0.35, ms=4)
+            xs = sorted(at)
+            panel.plot(xs, [np.mean(at[x]) for x in xs], "-", c="C0")
+            panel.set(title=title, xlabel="log β_norm = log(β·M/N)")
+            above = panel.secondary_xaxis(
+                "top", functions=(lambda x: x + np.log(4096 / 10), lambda x: x - np.log(4096 / 10))
+            )
+            above.set_xticks(np.log([0.5, 1, 2, 4, 8, 16]), ["0.5", "1", "2", "4", "8", "16"])
+            above.tick_params(labelsize=7)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def rate_distortion(summary: dict[str, Any], path: Path) -> None:
+    """Every model as a point: what it spends (KL) and what is lost (reconstruction), by MIG."""
+    with plt.rc_context(STYLE):
+        figure, panel = plt.subplots(figsize=(6.2, 4.4))
+        groups = defaultdict(list)
+        for point in summary["sweep"]:
+            groups[point["objective"]].append(point)
+        marks = "osD^vP*X"
+        for mark, (objective, points) in zip(marks, sorted(groups.items()), strict=False):
+            drawn = panel.scatter(
+                [p["kl"] for p in points],
+                [p["reconstruction"] for p in points],
+                c=[p["mig"] for p in points],
+                marker=mark,
+                label=objective,
+                cmap="viridis",
+                vmin=0,
+                vmax=max(p["mig"] for p in summary["sweep"]),
+            )
+        figure.colorbar(drawn, label="MIG")
+        panel.set(xlabel="rate: KL, nats", ylabel="distortion: -log p(x|z), nats")
+        panel.legend(frameon=False)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def _band(panel, x, line: dict[str, list[float]], label: str, colour: str) -> None:
+    panel.plot(x, line["mean"], label=label, c=colour, lw=1.5)
+    panel.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, lw=0)
