@@ -46,9 +46,9 @@ class Latent:
     deviation: float  # their standard deviation
     low: float  # their 1 % and 99 % quantiles
     high: float
-    tracks: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # {"name", "correlation"}, best first
+    # Best first: {"name", "correlation"} of an attribute, or of a factor {"name", "share"}, the
+    # share of its entropy that this latent tells.
+    tracks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
@@ -57,15 +57,28 @@ class Latent:
     @property
     def tracked(self) -> str:
         """All that it tracks, such as "bangs -0.27, warm colours +0.14"."""
-        return ", ".join(f"{t['name']} {t['correlation']:+.2f}" for t in self.tracks)
+        return ", ".join(_track_text(track) for track in self.tracks)
 
     @property
     def label(self) -> str:
-        """What a slider shows, such as "z12 · smiling +0.61"; a weak correlation is no name."""
-        if not self.tracks or abs(self.tracks[0]["correlation"]) < 0.2:
-            return f"z{self.index}"
-        best = self.tracks[0]
-        return f"z{self.index} · {best['name']} {best['correlation']:+.2f}"
+        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %".
+
+        A weak correlation is no name, nor is a small share.
+        """
+        named = [
+            t
+            for t in self.tracks
+            if abs(t.get("correlation", 0)) >= 0.2 or t.get("share", 0) >= 0.1
+        ]
+        shown = named[:2] if named and "share" in named[0] else named[:1]
+        text = ", ".join(_track_text(track) for track in shown)
+        return f"z{self.index} · {text}" if text else f"z{self.index}"
+
+
+def _track_text(track: dict[str, Any]) -> str:
+    if "share" in track:
+        return f"{track['name']} {track['share']:.0%}".replace("%", " %")
+    return f"{track['name']} {track['correlation']:+.2f}"
 
 
 def by_kl(latents: list[Latent]) -> list[Latent]:
@@ -184,7 +197,7 @@ def _is_track(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and isinstance(value.get("correlation"), int | float)
+        and isinstance(value.get("correlation", value.get("share")), int | float)
     )
 
 
@@ -220,11 +233,11 @@ def latent_row(latent: Latent) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def encode_all(vae: VAE, images: Tensor, batch_size: int = 256) -> tuple[Tensor, Tensor]:
-    """uint8 pictures (N, C, 64, 64) -> posterior means and KL per latent, both (N, L)."""
+def encode_all(vae: VAE, data, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+    """All pictures of a data set -> posterior means and KL per latent, both (N, L)."""
     means, divergences = [], []
-    for chunk in images.split(batch_size):
-        posterior = vae.encode(chunk.float() / 255)
+    for indices in torch.arange(len(data)).split(batch_size):
+        posterior = vae.encode(data.batch(indices).float() / 255)
         means.append(posterior.mean)
         divergences.append(posterior.kl())
     return torch.cat(means), torch.cat(divergences)

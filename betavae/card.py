@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundle import Latent, by_kl
 
-QUOTED = (  # score, name in the table, unit, digits
+FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
     ("ssim", "SSIM", "", 3),
     ("kl", "KL", "nats", 1),
@@ -18,14 +18,29 @@ QUOTED = (  # score, name in the table, unit, digits
     ("active_latents", "Active latents", "", 0),
     ("pca_psnr", "PSNR of a PCA with as many components", "dB", 2),
 )
+SHAPES = (
+    ("beta-vae-paper", "β-VAE metric, protocol `paper` (4 factors, L = 64)", "", 4),
+    ("beta-vae", "β-VAE metric, protocol `dlib` (5 factors, L = 64)", "", 4),
+    ("factor-vae", "FactorVAE score", "", 4),
+    ("mig", "MIG", "", 4),
+    ("dci", "DCI disentanglement", "", 4),
+    ("dci-completeness", "DCI completeness", "", 4),
+    ("dci-informativeness", "DCI informativeness", "", 4),
+    ("sap", "SAP", "", 4),
+    ("modularity", "Modularity", "", 4),
+    ("explicitness", "Explicitness", "", 4),
+    ("irs", "IRS", "", 4),
+    ("reconstruction", "-log p(x given z)", "nats", 1),
+    ("kl", "KL", "nats", 2),
+    ("psnr", "PSNR", "dB", 2),
+    ("active_latents", "Active latents", "", 0),
+)
 
 
 def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) -> str:
     """README.md of weights/NAME: front matter, figure, scores, latents, commands."""
     front = ModelCardData(
-        license="other",
-        license_name="non-commercial-research",
-        license_link="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        **_licence(config),
         library_name="beta-vae",
         tags=["beta-vae", "disentanglement", "vae", "image-generation"],
         datasets=["celeba"] if config["data"]["name"] == "celeba" else None,
@@ -39,7 +54,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
                 metric_name=title,
                 metric_value=metrics["scores"][score],
             )
-            for score, title, _, _ in QUOTED
+            for score, title, _, _ in _quoted(config)
         ],
     )
     return "\n".join(
@@ -47,13 +62,13 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             f"---\n{front.to_yaml()}\n---",
             f"# {config['title']} on {_data_name(config)}",
             "",
-            f"![What each latent changes: five faces, eight values from -3 to 3]({_FIGURE})",
+            f"![What each latent changes: five pictures, eight values from -3 to 3]({_FIGURE})",
             "",
             *_what_it_is(config),
             "",
-            *_scores(metrics),
+            *_scores(config, metrics),
             "",
-            *_latents(latents),
+            *_latents(config, latents),
             "",
             *_commands(name, config),
             "",
@@ -66,8 +81,25 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
 _FIGURE = "traversal.png"
 
 
+_NAMES = {"celeba": "CelebA faces", "shapes2d": "2D shapes"}
+
+
 def _data_name(config: dict) -> str:
-    return "CelebA faces" if config["data"]["name"] == "celeba" else "pictures"
+    return _NAMES.get(config["data"]["name"], "pictures")
+
+
+def _quoted(config: dict) -> tuple:
+    return SHAPES if config["data"]["name"] == "shapes2d" else FACES
+
+
+def _licence(config: dict) -> dict[str, str]:
+    if config["data"]["name"] != "celeba":
+        return {"license": "mit"}
+    return {
+        "license": "other",
+        "license_name": "non-commercial-research",
+        "license_link": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    }
 
 
 def _what_it_is(config: dict[str, Any]) -> list[str]:
@@ -79,32 +111,60 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"steps of {training['batch_size']}, seed {training['seed']}, "
         f"{config['seconds'] / 60:.0f} minutes on a CPU core or better, by code version "
         f"`{config['code_version']}`. log β_norm = log(β·M/N) = {config['log_beta_norm']}.",
+        *_selection(config),
     ]
 
 
-def _scores(metrics: dict[str, Any]) -> list[str]:
-    rows = ["## Scores", "", "| score | value | |", "|---|---|---|"]
-    for score, title, unit, digits in QUOTED:
-        stated = metrics["tolerance"].get(score)
-        within = f"± {stated:g} on another machine" if stated else ""
-        rows.append(f"| {title} | {metrics['scores'][score]:,.{digits}f} {unit} | {within} |")
-    pictures = metrics["pictures"]
-    rows += [
+def _selection(config: dict[str, Any]) -> list[str]:
+    if "selection" not in config:
+        return []
+    found = ", ".join(f"seed {k}: {v:.3f}" for k, v in config["selection"]["udr"].items())
+    return [
         "",
-        f"Protocol: {metrics['protocol']}. {pictures['validation']:,} validation pictures; PCA of "
-        f"{metrics['scores']['pca_components']} components on {pictures['pca']:,} training "
-        f"pictures; seed {metrics['seed']}; code version `{metrics['code_version']}`.",
+        "Chosen among seeds without looking at any factor, by agreement with the other seeds "
+        f"(UDR, Duan et al., ICLR 2020): {found}.",
     ]
-    return rows
 
 
-def _latents(latents: list[Latent]) -> list[str]:
+def _scores(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
+    rows = ["## Scores", "", "| score | value | |", "|---|---|---|"]
+    for score, title, unit, digits in _quoted(config):
+        stated = metrics["tolerance"].get(score)
+        within = f"± {stated:g} when measured again" if stated else ""
+        rows.append(f"| {title} | {metrics['scores'][score]:,.{digits}f} {unit} | {within} |")
+    return [
+        *rows,
+        "",
+        f"Protocol: {metrics['protocol']}. {_pictures(metrics)}; seed {metrics['seed']}; code "
+        f"version `{metrics['code_version']}`.",
+    ]
+
+
+def _pictures(metrics: dict[str, Any]) -> str:
+    if "pictures" not in metrics:
+        return f"{metrics['validation']['pictures']:,} validation pictures"
+    pictures = metrics["pictures"]
+    return (
+        f"{pictures['validation']:,} validation pictures; PCA of "
+        f"{metrics['scores']['pca_components']} components on {pictures['pca']:,} training pictures"
+    )
+
+
+_TRACKING = {
+    "celeba": "the attributes whose correlation with the posterior mean is largest. Brightness, "
+    "warm colours, light and the turn of the head are measured on the picture; the others are "
+    "CelebA's annotations.",
+    "shapes2d": "the factors of which the posterior mean tells most: I(z; v) / H(v), by a "
+    "histogram of 20 bins.",
+}
+
+
+def _latents(config: dict[str, Any], latents: list[Latent]) -> list[str]:
+    tracking = _TRACKING.get(config["data"]["name"], "what its posterior mean correlates with.")
     rows = [
         "## Latents",
         "",
-        "Mean KL over the validation split, and the attributes whose correlation with the "
-        "posterior mean is largest. Brightness, warm colours, light and the turn of the head are "
-        "measured on the picture; the others are CelebA's annotations.",
+        f"Mean KL over the validation split, and {tracking}",
         "",
         "| latent | KL, nats | tracks |",
         "|---|---|---|",
@@ -116,8 +176,9 @@ def _latents(latents: list[Latent]) -> list[str]:
 
 
 def _commands(name: str, config: dict[str, Any]) -> list[str]:
-    training = config["training"]
-    words = ["python -m betavae train", training["data"], "--data DATA"]
+    training, faces = config["training"], config["data"]["name"] != "shapes2d"
+    data, channels = (" --data DATA", 3) if faces else ("", 1)
+    words = ["python -m betavae train", training["data"] + data]
     words += ["--objective", training["objective"]]
     for setting, value in training["objective_settings"].items():
         words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
@@ -130,16 +191,17 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         "",
         "```sh",
         f"{' '.join(words)} --to runs/{name}",
-        f"python -m betavae publish runs/{name} --data DATA --to weights/{name}",
-        f"python -m betavae evaluate weights/{name} --data DATA   # the scores above",
-        f"python -m betavae traverse weights/{name}               # the figure",
+        f"python -m betavae publish runs/{name}{data} --to weights/{name}",
+        f"python -m betavae evaluate weights/{name}{data}   # the scores above",
+        f"python -m betavae traverse weights/{name}   # the figure",
         "```",
         "",
         "```python",
         "from betavae import VAE",
         f'vae = VAE.from_pretrained("weights/{name}")',
-        "posterior = vae.encode(images)   # (N, 3, 64, 64) in [0, 1] -> .mean, .log_variance",
-        "faces = vae.decode(posterior.mean).mean",
+        f"posterior = vae.encode(images)   # (N, {channels}, 64, 64) in [0, 1] -> .mean, "
+        ".log_variance",
+        "pictures = vae.decode(posterior.mean).mean",
         "```",
     ]
 

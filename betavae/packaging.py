@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -17,15 +16,9 @@ from tqdm import tqdm
 from betavae import checkpoints
 from betavae.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.card import model_card
-from betavae.faces import find_landmarks
-from betavae.metrics.attributes import (
-    PICTURE_STATISTICS,
-    correlations,
-    head_turn,
-    picture_statistics,
-    readable,
-)
+from betavae.description import describe_latents
 from betavae.metrics.faces import evaluate_faces
+from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.monitor import write_history
@@ -37,11 +30,20 @@ from betavae.version import code_version
 STORED_FACES = 256  # posterior means to start from: 32 kB a bundle
 FIGURE_FACES = 5  # rows of the paper's figure
 FIGURE_LATENTS = 9  # blocks of it; a VAE has more active ones than a page holds
-TRACKED = 3  # attributes listed a latent
+CROPS = {
+    "celeba": "the centre 148x148 of CelebA's 178x218 frame, bicubic, 64x64",
+    "images": "the centre square, bicubic, 64x64",
+    "shapes2d": "binary, 64x64",
+}
 
 
-def package(run: Path, folder: Path, training, validation) -> None:
-    """Write the whole bundle `folder` from the run's checkpoint and the data it was trained on."""
+def package(
+    run: Path, folder: Path, training, validation, selection: dict[str, Any] | None = None
+) -> None:
+    """Write the whole bundle `folder` from the run's checkpoint and the data it was trained on.
+
+    selection  how the run was chosen among others, if it was: goes into config.json
+    """
     state = checkpoints.read(run)
     config = TrainingConfig(**state["config"])
     vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
@@ -49,10 +51,11 @@ def package(run: Path, folder: Path, training, validation) -> None:
     vae.eval()
     folder.mkdir(parents=True, exist_ok=True)
     _save_weights(vae, folder / "model.safetensors")
-    _write_json(folder / "config.json", _config(vae, config, state, folder, training, validation))
+    described = _config(vae, config, state, folder, training, validation)
+    _write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
     write_history(folder / "history.csv", state["history"])
 
-    means, kl = encode_all(vae, validation.images)
+    means, kl = encode_all(vae, validation)
     latents = describe_latents(means, kl, validation)
     _write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
     codes = means[stored_faces(len(means))]
@@ -72,7 +75,9 @@ def package(run: Path, folder: Path, training, validation) -> None:
 
 def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
     """Compute every score, write metrics.json and the model card that quotes it."""
-    metrics = evaluate_faces(vae, training, validation, seed)
+    metrics = evaluate(vae, training, validation, seed)
+    if "tolerance" not in metrics:
+        metrics["tolerance"] = tolerance(vae, training)
     metrics["code_version"] = code_version()
     _write_json(folder / "metrics.json", metrics)
     config = json.loads((folder / "config.json").read_text())
@@ -81,49 +86,26 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
     return metrics
 
 
+def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
+    """Every score of a model, by what its data set knows: factors, or pictures alone."""
+    if not hasattr(training, "factor_sizes"):
+        return evaluate_faces(vae, training, validation, seed)
+    with tqdm(total=2, desc="measuring", unit="step", leave=False) as bar:
+
+        def progress(share: float, what: str) -> None:
+            """The encoding pass, then the metrics: each goes from 0 to 1."""
+            bar.set_postfix_str(what)
+            bar.n = (what != "encoding") + share
+            bar.refresh()
+
+        result = evaluate_shapes(vae, training, validation, seed, progress)
+    return {"scores": flat_scores(result), **result}
+
+
 def stored_faces(count: int) -> Tensor:
     """Which validation faces a bundle stores: the same ones for every model of a data set."""
     generator = torch.Generator().manual_seed(0)
     return torch.randperm(count, generator=generator)[:STORED_FACES]
-
-
-def describe_latents(means: Tensor, kl: Tensor, validation) -> list[Latent]:
-    """KL, range and what it tracks for every latent, over the whole validation split."""
-    names = [*PICTURE_STATISTICS, "head turned right"]
-    values = [picture_statistics(validation.images), find_head_turns(validation.images)[:, None]]
-    if validation.attributes is not None:
-        names += [readable(name) for name in validation.attribute_names]
-        values.append(validation.attributes.float())
-    matrix = correlations(means, torch.cat(values, dim=1))
-    quantiles = means.quantile(torch.tensor([0.01, 0.99]), dim=0)
-    latents = []
-    for k in range(means.shape[1]):
-        best = matrix[k].abs().argsort(descending=True)[:TRACKED].tolist()
-        latents.append(
-            Latent(
-                index=k,
-                kl=kl[:, k].mean().item(),
-                mean=means[:, k].mean().item(),
-                deviation=means[:, k].std().item(),
-                low=quantiles[0, k].item(),
-                high=quantiles[1, k].item(),
-                tracks=[
-                    {"name": names[i], "correlation": round(matrix[k, i].item(), 4)} for i in best
-                ],
-            )
-        )
-    return latents
-
-
-def find_head_turns(images: Tensor) -> Tensor:
-    """uint8 (N, 3, 64, 64) faces -> `head_turn` of each, (N,), by the landmarks found in it."""
-    landmarks = torch.full((len(images), 5, 2), torch.nan)
-    for i, image in enumerate(tqdm(images, desc="finding landmarks", unit="face")):
-        picture = Image.fromarray(image.permute(1, 2, 0).numpy())
-        found = find_landmarks(picture.resize((192, 192), Image.Resampling.BICUBIC))
-        if found is not None:
-            landmarks[i] = torch.from_numpy(found)
-    return head_turn(landmarks)
 
 
 def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:
@@ -135,7 +117,7 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
         "channels": config.channels,
         "latents": config.latents,
         "likelihood": config.likelihood,
-        "title": OBJECTIVES[config.objective].title.format(**config.objective_settings),
+        "title": OBJECTIVES[config.objective].titled(config.objective_settings),
         "weights_sha256": digest(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in vae.parameters()),
         "log_beta_norm": round(math.log(beta * config.latents / pixels), 4),
@@ -145,9 +127,7 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
             "name": config.data,
             "training_pictures": len(training),
             "validation_pictures": len(validation),
-            "crop": "the centre 148x148 of CelebA's 178x218 frame, bicubic, 64x64"
-            if config.data == "celeba"
-            else "the centre square, bicubic, 64x64",
+            "crop": CROPS[config.data],
         },
         "code_version": state["code_version"],
     }

@@ -96,7 +96,7 @@ def test_sampled_factors_are_uniform_and_follow_the_seed(shapes):
     ids=["beyond", "negative", "four", "flat"],
 )
 def test_factors_that_are_none_are_refused(shapes, factors):
-    with pytest.raises(ValueError, match="factors are|each factor counts"):
+    with pytest.raises(ValueError, match=r"factors are|each factor counts"):
         shapes.images(torch.tensor(factors))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from betavae.metrics.beta_vae import differences, fit
@@ -38,7 +39,8 @@ def accuracy_against_pairs(
     ]
     rows = []
     for (length, x, y), (_, x_test, y_test) in zip(*sides, strict=True):
-        guess, converged = fit(x, y)
+        with threadpool_limits(1):
+            guess, converged = fit(x, y)
         rows.append(
             {
                 "pairs": length,

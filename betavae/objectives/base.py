@@ -32,6 +32,11 @@ class Objective(nn.Module):
         super().__init_subclass__(**kwargs)
         OBJECTIVES[cls.name] = cls
 
+    @classmethod
+    def titled(cls, settings: dict[str, float]) -> str:
+        """The title with these settings filled in."""
+        return cls.title.format(**settings)
+
     def forward(self, posterior: Posterior, z: Tensor, step: int) -> Tensor:
         """posterior (N, L), one sample z (N, L) of it, the step from 0 -> a scalar."""
         raise TypeError(f"{type(self).__name__} must define forward")

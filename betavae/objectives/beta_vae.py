@@ -15,6 +15,10 @@ class BetaVAE(Objective):
     title = "β-VAE (β = {beta:g})"
     summary = "beta times the KL divergence (Higgins 2017)"
 
+    @classmethod
+    def titled(cls, settings: dict[str, float]) -> str:
+        return "VAE (β = 1)" if settings.get("beta") == 1 else super().titled(settings)
+
     def __init__(self, *, beta: float = 4.0, **sizes):
         super().__init__(**sizes)
         self.beta = beta

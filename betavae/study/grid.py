@@ -64,14 +64,14 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
     Stopped by Ctrl-C, killed or cut off, it goes on from the checkpoints when called again.
     Raises TrainingError if a run was trained with other settings, or could not be finished.
     """
+    # Before the workers start: their numerical libraries read it when they are loaded.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     missing = [run for run in runs if not (run.folder / SCORES).is_file()]
     with (
         tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
         ProcessPoolExecutor(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_share_cores,
-            initargs=(workers,),
         ) as pool,
     ):
         futures = {pool.submit(train_and_measure, run): run for run in missing}
@@ -119,9 +119,3 @@ def _refuse_another(planned: Planned, stored: TrainingConfig) -> None:
                 f"{planned.folder} holds a run with {name} = {getattr(stored, name)}, not {value}; "
                 "name another folder with --to."
             )
-
-
-def _share_cores(workers: int) -> None:
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))

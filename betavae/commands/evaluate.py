@@ -1,0 +1,69 @@
+"""python -m betavae evaluate, and compare"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from betavae import bundle
+from betavae.commands.options import add_data, splits
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a bundle on held-out data and write its metrics.json",
+        description="Measure a bundle, print its scores beside the stored ones, and write "
+        "metrics.json and the model card.",
+    )
+    parser.set_defaults(run_command=_evaluate)
+    parser.add_argument("bundle", type=Path, help="such as weights/celeba-beta-vae")
+    add_data(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the pictures that are drawn (0)")
+    parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from betavae.packaging import evaluate, measure
+
+    loaded = bundle.load(options.bundle)
+    data = splits(loaded.config["data"]["name"], options.root)
+    if options.dry_run:
+        metrics = evaluate(loaded.vae, *data, seed=options.seed)
+    else:
+        metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)
+    stored, tolerance = loaded.metrics["scores"], loaded.metrics["tolerance"]
+    print(f"{loaded.title}\n{metrics['protocol']}\n")
+    print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'within':>10s}")
+    for name, value in metrics["scores"].items():
+        within = f"{tolerance[name]:10.4g}" if name in tolerance else ""
+        print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f} {within}")
+    for name, best in metrics.get("attributes", {}).items():
+        print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
+
+
+def add_compare(commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="print the stored scores of several bundles side by side",
+        description="Print the stored scores of several bundles side by side; those of 2D shapes "
+        "with the baselines and the paper's figures.",
+    )
+    parser.set_defaults(run_command=_compare)
+    parser.add_argument("bundles", nargs="+", type=Path, help="two or more bundle folders")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from betavae.study.table import read_study, table_text
+
+    loaded = [bundle.load(path) for path in options.bundles]
+    print_scores(loaded)
+    if any("mig" in b.metrics["scores"] for b in loaded):
+        print(f"\n{table_text(read_study())}")
+
+
+def print_scores(bundles) -> None:
+    print(f"{'':20s}" + "".join(f"{b.name:>22s}" for b in bundles))
+    for score in bundles[0].metrics["scores"]:
+        values = [b.metrics["scores"].get(score, float("nan")) for b in bundles]
+        print(f"{score:20s}" + "".join(f"{value:22.4f}" for value in values))

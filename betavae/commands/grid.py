@@ -1,0 +1,63 @@
+"""python -m betavae grid"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from betavae.commands.options import DEFAULTS, add_data, all_settings, objective_settings, positive
+from betavae.model import ARCHITECTURES
+from betavae.objectives import OBJECTIVES
+from betavae.training import OPTIMISERS, TrainingConfig
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "grid",
+        help="train and measure many seeds and settings, several side by side",
+        description="Train every combination of the architectures, settings and seeds given, skip "
+        "what is finished, go on with what was interrupted, and measure each run (scores.json).",
+        epilog="Example: python -m betavae grid shapes2d --beta 0.5 1 2 4 8 16 --seeds 3",
+    )
+    parser.set_defaults(run_command=_grid)
+    option = parser.add_argument
+    option("data", choices=["shapes2d"], help="the metrics need known factors")
+    add_data(parser)
+    option(
+        "--to", type=Path, default=Path("runs/shapes2d"), help="a folder of runs (runs/shapes2d)"
+    )
+    option("--seeds", type=positive, default=10, help="how many, from 0 (10)")
+    option(
+        "--workers", type=positive, default=2, help="runs side by side; they share the cores (2)"
+    )
+    option("--objective", choices=sorted(OBJECTIVES), default="beta-vae")
+    for name, value in all_settings().items():
+        option(
+            f"--{name.replace('_', '-')}", type=float, nargs="+", help=f"values to try ({value})"
+        )
+    option("--architecture", nargs="+", choices=sorted(ARCHITECTURES), default=["conv"])
+    for name in ("steps", "batch_size"):
+        option(f"--{name.replace('_', '-')}", type=positive)
+    option("--optimiser", choices=sorted(OPTIMISERS))
+    option("--learning-rate", type=float)
+    option("--warm-up", type=int)
+    option("--decay", choices=("cosine", "none"))
+    option("--precision", choices=("auto", "fp32", "bf16"))
+    option("--memory-format", choices=("auto", "channels_last", "contiguous"))
+
+
+def _grid(options: argparse.Namespace) -> None:
+    from betavae.study.grid import plan, run_grid
+
+    chosen = {k: v for k, v in vars(options).items() if v is not None}
+    values = {
+        name: value if isinstance(value, list) else [value]
+        for name, value in objective_settings(chosen).items()
+    }
+    base = {f.name: chosen[f.name] for f in fields(TrainingConfig) if f.name in chosen}
+    base |= {"data": options.data, **DEFAULTS[options.data]}
+    base.pop("architecture", None)
+    choices = {"seed": list(range(options.seeds)), "architecture": options.architecture, **values}
+    done = run_grid(plan(options.to, options.root, base, choices), options.workers)
+    print(f"{len(done)} runs under {options.to} are trained and measured")

@@ -1,0 +1,54 @@
+"""python -m betavae study"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+from betavae.commands.options import add_data, positive
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "study",
+        help="sum up a grid of runs: the headline table, the curves, the sweep",
+        description="Read the scores of every measured run of a grid, measure the baselines once, "
+        "and write study.json, curves.png, sweep.png and rate-distortion.png; print the table.",
+        epilog="Example: python -m betavae study runs/shapes2d",
+    )
+    parser.set_defaults(run_command=_study)
+    parser.add_argument("runs", type=Path, help="the grid's folder, such as runs/shapes2d")
+    add_data(parser)
+    parser.add_argument("--to", type=Path, help="default: weights/shapes2d-study")
+    parser.add_argument(
+        "--baseline-seeds", type=positive, default=10, help="of those that a seed changes (10)"
+    )
+
+
+def _study(options: argparse.Namespace) -> None:
+    from betavae.data import Shapes2D
+    from betavae.study import plots
+    from betavae.study.score import read_runs
+    from betavae.study.summary import measure_baselines, summarise, write
+    from betavae.study.table import markdown, study_folder
+
+    runs = read_runs(options.runs)
+    if not runs:
+        raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
+    kept = options.runs / "baselines.json"
+    if not kept.is_file():
+        with tqdm(desc="baselines", unit="baseline") as bar:
+            found = measure_baselines(
+                Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
+            )
+        kept.write_text(json.dumps(found))
+    summary = summarise(runs, json.loads(kept.read_text()))
+    folder = options.to or study_folder()
+    path = write(summary, folder)
+    plots.curves(summary, folder / "curves.png")
+    plots.sweep(summary, folder / "sweep.png")
+    plots.rate_distortion(summary, folder / "rate-distortion.png")
+    print(f"{markdown(summary)}\n\n{path}: {len(runs)} runs")

@@ -1,0 +1,114 @@
+"""python -m betavae train"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from betavae import checkpoints
+from betavae.commands.options import (
+    DEFAULTS,
+    add_data,
+    all_settings,
+    objective_settings,
+    positive,
+    refuse_foreign_settings,
+    splits,
+)
+from betavae.data import DATA_SETS
+from betavae.model import ARCHITECTURES
+from betavae.objectives import OBJECTIVES
+from betavae.training import (
+    OPTIMISERS,
+    Pace,
+    Run,
+    TrainingConfig,
+    TrainingError,
+    config_from,
+    train,
+)
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model on faces or on your own pictures",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train a model. The run folder gets checkpoint.pt, history.csv and a "
+        "traversal.png to look at while it runs.\nObjectives:\n"
+        + "\n".join(f"  {name:12s} {kind.summary}" for name, kind in sorted(OBJECTIVES.items())),
+        epilog="Example: python -m betavae train celeba --data data/celeba --objective beta-vae "
+        "--beta 250 --to runs/celeba-beta-vae",
+    )
+    parser.set_defaults(run_command=_train)
+    default = TrainingConfig()
+    option = parser.add_argument
+    option(
+        "data",
+        choices=sorted(DATA_SETS),
+        help="celeba: CelebA's layout; images: any folder; shapes2d: rendered here",
+    )
+    add_data(parser)
+    option("--to", dest="run", type=Path, help="the run folder (default: runs/DATA-OBJECTIVE)")
+    option("--resume", action="store_true", help="go on from the run folder's checkpoint, exactly")
+    option("--objective", choices=sorted(OBJECTIVES), help=f"default: {default.objective}")
+    for name, value in all_settings().items():
+        option(f"--{name.replace('_', '-')}", type=float, help=f"the objective's {name} ({value})")
+    option("--architecture", choices=sorted(ARCHITECTURES), help=f"default: {default.architecture}")
+    option("--latents", type=positive, help=f"size of the code ({default.latents})")
+    option("--steps", type=positive, help=f"batches to train on ({default.steps})")
+    option("--batch-size", type=positive, help=f"over all processes ({default.batch_size})")
+    option("--optimiser", choices=sorted(OPTIMISERS), help=f"default: {default.optimiser}")
+    option("--learning-rate", type=float, help=f"the peak ({default.learning_rate})")
+    option("--warm-up", type=int, help=f"steps of linear warm-up ({default.warm_up})")
+    option("--decay", choices=("cosine", "none"), help=f"default: {default.decay}")
+    option("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
+    option("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
+    option("--seed", type=int, help=f"default: {default.seed}")
+    option(
+        "--history-steps",
+        type=positive,
+        default=Pace.history_steps,
+        help="steps between validations (%(default)s)",
+    )
+    option("--checkpoint-seconds", type=float, default=120, help="between checkpoints (120)")
+    option("--picture-seconds", type=float, default=240, help="between traversal pictures (240)")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from betavae.distributed import join
+
+    chosen = {k: v for k, v in vars(options).items() if v is not None}
+    folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
+    processes = join()
+    try:
+        data, validation = splits(options.data, options.root, processes.first)
+        if options.resume:
+            run = Run.resume(folder, data, processes)
+            _refuse_other_settings(chosen, run)
+        else:
+            if (folder / checkpoints.NAME).exists():
+                raise TrainingError(
+                    f"{folder} already holds a run: add --resume to go on with it, or name "
+                    "another folder with --to."
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            chosen["objective_settings"] = objective_settings(chosen)
+            run = Run(folder, config_from({**DEFAULTS[options.data], **chosen}), data, processes)
+        if processes.first:
+            print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")
+        pace = Pace(options.history_steps, options.checkpoint_seconds, options.picture_seconds)
+        train(run, validation, pace)
+    finally:
+        processes.close()
+
+
+def _refuse_other_settings(chosen: dict, run) -> None:
+    stored = {**vars(run.config), **run.config.objective_settings}
+    for name, value in chosen.items():
+        if name in stored and stored[name] != value and value != "auto":
+            raise TrainingError(
+                f"{run.folder} was trained with {name} = {stored[name]}, not {value}: a resumed "
+                "run keeps its settings."
+            )
+    refuse_foreign_settings(chosen, run.config.objective)

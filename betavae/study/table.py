@@ -1,0 +1,83 @@
+"""The headline table: models, baselines and the paper's figures, for a terminal or for Markdown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from betavae import bundle
+
+COLUMNS = (  # score, heading
+    ("beta-vae-paper", "β-VAE metric, 4 factors"),
+    ("beta-vae", "β-VAE metric, 5 factors"),
+    ("factor-vae", "FactorVAE"),
+    ("mig", "MIG"),
+    ("dci", "DCI"),
+    ("sap", "SAP"),
+    ("modularity", "Modularity"),
+    ("explicitness", "Explicitness"),
+    ("irs", "IRS"),
+)
+PER_CENT = ("beta-vae-paper", "beta-vae")
+
+
+def study_folder() -> Path:
+    """Where the study is kept, beside the bundles."""
+    return bundle.root() / "shapes2d-study"
+
+
+def read_study() -> dict[str, Any]:
+    """weights/shapes2d-study/study.json. Raises BundleError, in one sentence, without it."""
+    path = study_folder() / "study.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise bundle.BundleError(
+            f"{path} cannot be read ({error}); `python -m betavae study` makes it."
+        ) from error
+
+
+def rows(study: dict[str, Any]) -> list[list[str]]:
+    """The headings, then a row a model and a baseline, as text."""
+    table = [["", "seeds", "paper", *(heading for _, heading in COLUMNS)]]
+    headline = [m for m in study["models"] if m["objective"] in ("vae", "beta-vae")]
+    for model in headline:
+        title = f"{model['title']}, {model['architecture']}"
+        table.append(_row(title, model))
+    return [*table, *(_row(baseline["title"], baseline) for baseline in study["baselines"])]
+
+
+def markdown(study: dict[str, Any]) -> str:
+    """The table for README.md."""
+    head, *body = rows(study)
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def table_text(study: dict[str, Any]) -> str:
+    """The table for a terminal."""
+    table = rows(study)
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(z))
+        for z in (list(zip(row, widths, strict=True)) for row in table)
+    )
+
+
+def _row(title: str, found: dict[str, Any]) -> list[str]:
+    paper = f"{found['paper']:.2f}" if found.get("paper") else "–"
+    cells = [_cell(found["scores"].get(name), name in PER_CENT) for name, _ in COLUMNS]
+    return [title, str(len(found["seeds"])), paper, *cells]
+
+
+def _cell(score: dict[str, Any] | None, per_cent: bool) -> str:
+    """Mean ± standard deviation over seeds, and in brackets the mean of the better half."""
+    if score is None:
+        return "–"
+    scale, digits = (100, 1) if per_cent else (1, 3)
+    text = f"{score['mean'] * scale:.{digits}f}"
+    if len(score["values"]) == 1:
+        return text
+    half = f" ({score['top_half'] * scale:.{digits}f})" if per_cent else ""
+    return f"{text} ± {score['sd'] * scale:.{digits}f}{half}"
