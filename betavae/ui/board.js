@@ -5,17 +5,11 @@ const names = props.models.map(m => m.name);
 const state = {
   codes: Object.fromEntries(names.map(n => [n, zeros(n)])),   // what is decoded
   start: Object.fromEntries(names.map(n => [n, zeros(n)])),   // where the reset arrows lead
-  shown: names.slice(0, 2), output: 'mean', strips: true, seed: 1,
+  shown: props.first, output: 'mean', strips: true, seed: 1,
 };
 const parts = {};                                             // the DOM of each model
-const SIZE = 256;                                             // a face has 64 pixels: the canvas smooths
 
 function zeros(name) { return models[name].latents.map(() => 0); }
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
 
 // ---- what is on the page -------------------------------------------------------------------
 const stage = make('div', {className: 'stage'});
@@ -26,7 +20,7 @@ const panels = make('div', {className: 'panels'});
 function buildModel(model) {
   const picture = make('canvas', {width: SIZE, height: SIZE});
   picture.setAttribute('role', 'img');
-  picture.setAttribute('aria-label', `Face decoded by ${model.title}`);
+  picture.setAttribute('aria-label', `Decoded by ${model.title}`);
   picture.dataset.model = model.name;
   const choose = make('button', {type: 'button', textContent: model.title});
   choose.addEventListener('click', () => choosePanel(model.name));
@@ -51,7 +45,7 @@ function buildLatent(model, latent, withStrip) {
   const number = make('input', {type: 'number', min: -3, max: 3, step: 0.1, value: '0.00'});
   number.setAttribute('aria-label', `Value of ${latent.label}`);
   const arrow = make('button', {type: 'button', className: 'arrow', textContent: '↺'});
-  arrow.title = 'Back to the face you started from';
+  arrow.title = 'Back to where you started';
   arrow.setAttribute('aria-label', `Reset ${latent.label}`);
   const label = make('label', {htmlFor: id, textContent: latent.label});
   label.title = `${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
@@ -141,18 +135,6 @@ async function draw(answer, sequence, asked) {
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
   root.dispatchEvent(new CustomEvent('drawn', {detail: {asked}}));   // for who measures latency
 }
-// Twice by two is smoother than once by four: the browser's bilinear filter shows its grid.
-const half = make('canvas', {width: SIZE / 2, height: SIZE / 2});
-function enlarge(image, canvas) {
-  half.getContext('2d').drawImage(image, 0, 0, SIZE / 2, SIZE / 2);
-  canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
-}
-async function load(uri) {
-  const image = new Image();
-  image.src = uri;
-  await image.decode();
-  return image;
-}
 function say(text, wrong = false) {
   status.textContent = text ?? '';
   status.classList.toggle('wrong', wrong);
@@ -204,7 +186,7 @@ async function ask(question) {
   try {
     const answer = await question;
     if (answer?.codes) setFace(answer.codes, answer.note);
-    else say(answer?.error ?? 'The server could not find a face.', true);
+    else say(answer?.error ?? 'The server found nothing to show.', true);
   } catch { say('The server does not answer.', true); }
 }
 const commands = {
@@ -212,7 +194,7 @@ const commands = {
   real: () => ask(server.real_face({})),
   random: () => ask(server.random_face({models: state.shown})),
   reset: () => setFace(Object.fromEntries(names.map(n => [n, zeros(n)])),
-    'All latents at zero: the face in the middle of the prior.'),
+    'All latents at zero: the middle of the prior.'),
   face: command => setFace(command.codes ?? {}, command.note),
   show: command => showModels(command.models ?? []),
   output: command => { state.output = command.output; want(state.shown); },

@@ -36,16 +36,17 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         {"action": "start"},
         html_template="<div class='board'></div>",
         css_template=(HERE / "board.css").read_text(),
-        js_on_load=(HERE / "board.js").read_text(),
+        js_on_load=(HERE / "live.js").read_text() + (HERE / "board.js").read_text(),
         server_functions=server_functions(studio),
-        models=[_describe(studio, name) for name in names],
+        models=[describe(studio, name) for name in names],
+        first=studio.first_pair,
         in_flight=IN_FLIGHT,
         elem_id=elem_id,
         apply_default_css=False,
     )
 
 
-def _describe(studio: Studio, name: str) -> dict[str, Any]:
+def describe(studio: Studio, name: str) -> dict[str, Any]:
     """What the browser needs to draw a model's sliders, strongest latent first."""
     bundle = studio.bundles[name]
     return {
@@ -100,7 +101,7 @@ def server_functions(studio: Studio) -> list:
         """A random stored validation face, as every model codes it -> {"codes", "note"}."""
         index = int(torch.randint(studio.faces(), ()))
         codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
-        return {"codes": codes, "note": f"Validation face {index}, as each model encodes it."}
+        return {"codes": codes, "note": f"Validation picture {index}, as each model encodes it."}
 
     def random_face(request: dict) -> dict:
         """{"models": names} -> {"codes", "note"}: drawn from the first one's prior."""
@@ -108,13 +109,15 @@ def server_functions(studio: Studio) -> list:
         if not isinstance(names, list) or not names:
             raise checks.Refused("Name the models that are shown.")
         names = [checks.model_name(name, studio.names) for name in names]
+        if len({studio.family(name) for name in names}) > 1:
+            raise checks.Refused("Models of different data cannot start from one picture.")
         generator = torch.Generator().manual_seed(torch.seed() % 2**63)
         codes = studio.random_face(list(dict.fromkeys(names)), generator)
         note = f"Drawn from the prior of {studio.title(names[0])}"
         note += ", then encoded by the other." if len(names) > 1 else "."
         return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
 
-    return [_answering(f) for f in (frame, strips, real_face, random_face)]
+    return [answering(f) for f in (frame, strips, real_face, random_face)]
 
 
 def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:
@@ -127,7 +130,7 @@ def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:
     }
 
 
-def _answering(function):
+def answering(function):
     """The same function, with a refusal as {"error": sentence}."""
 
     def answer(request: Any) -> dict:

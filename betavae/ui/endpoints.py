@@ -55,7 +55,7 @@ def build(studio: Studio) -> None:
     def encode(path: str | None, model: str) -> dict[str, Any]:
         """Find and align the face in a photo and encode it. Returns mean, log_variance and KL per
         latent (nats), and whether a face was found."""
-        name = checks.model_name(model, studio.names)
+        name = checks.model_name(model, studio.photo_names)
         crop, found = _crop(path)
         posterior = studio.encode(name, to_tensor(crop)[None].float() / 255)
         return {
@@ -68,7 +68,7 @@ def build(studio: Studio) -> None:
     def reconstruct(path: str | None, model: str) -> dict[str, Any]:
         """Find and align the face in a photo, encode and decode it. Returns the crop and the
         reconstruction (PNG data URIs), PSNR (dB), SSIM and KL (nats)."""
-        name = checks.model_name(model, studio.names)
+        name = checks.model_name(model, studio.photo_names)
         crop, found = _crop(path)
         made = studio.reconstruct(name, crop)
         return {
@@ -83,7 +83,7 @@ def build(studio: Studio) -> None:
     gr.api(_refusing(decode), api_name="decode", queue=False)
     gr.api(_refusing(traverse), api_name="traverse", queue=False)
     for function in (encode, reconstruct):
-        _photo_endpoint(function, studio.names)
+        _photo_endpoint(function, studio.photo_names)
 
 
 def _photo_endpoint(function, names: list[str]) -> None:

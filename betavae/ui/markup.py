@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 from PIL import Image
 
 from betavae.ui.studio import data_uri, png_uri
@@ -21,6 +23,23 @@ def card(image: Image.Image, title: str, lines: list[str]) -> str:
     return (
         f"<figure>{picture(image, title)}"
         f"<figcaption><b>{escape(title)}</b>{text}</figcaption></figure>"
+    )
+
+
+def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
+    """Shares (rows, columns) in [0, 1] as a table: the larger, the darker the cell."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = ""
+    for name, row in zip(rows, shares, strict=True):
+        cells = "".join(
+            f'<td style="--share:{share:.3f}" class="{"strong" if share > 0.45 else ""}">'
+            f"{share * 100:.0f}</td>"
+            for share in row
+        )
+        body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+    return (
+        f'<table class="heat"><caption>{escape(title)}, per cent</caption>'
+        f"<tr><th></th>{head}</tr>{body}</table>"
     )
 
 

@@ -96,7 +96,7 @@ def _reconstruct(studio: Studio, path: str) -> tuple[str, dict[str, list[float]]
             else f"{len(face.faces)} faces found; this is the largest."
         )
     items, codes = [card(crop, "What the models see", [aligned])], {}
-    for name in studio.names:
+    for name in studio.photo_names:
         made = studio.reconstruct(name, crop)
         codes[name] = made.code.tolist()
         figures = [f"PSNR {made.psnr:.1f} dB", f"SSIM {made.ssim:.2f}", f"KL {made.kl:.0f} nats"]

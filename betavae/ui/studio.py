@@ -18,7 +18,9 @@ from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.traversal import traverse
 
-EXPECTED = ("celeba-vae", "celeba-beta-vae")  # named in the app when they are missing
+# Named in the app when they are missing.
+EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")
+FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  # data -> for people
 STRIP_VALUES = torch.linspace(-3, 3, 7)
 # One decode is a millisecond on one core: more at once than there are cores only adds switching.
 _cores = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
@@ -48,8 +50,28 @@ class Studio:
     def title(self, name: str) -> str:
         return self.bundles[name].title
 
+    def family(self, name: str) -> str:
+        """The data set of a model: only models of one can be compared."""
+        return self.bundles[name].config["data"]["name"]
+
+    @property
+    def families(self) -> dict[str, list[str]]:
+        """The models of each data set that is there, faces first."""
+        found = {data: [n for n in self.names if self.family(n) == data] for data in FAMILIES}
+        return {data: names for data, names in found.items() if names}
+
+    @property
+    def first_pair(self) -> list[str]:
+        """The two models that a visitor sees first."""
+        return next(iter(self.families.values()), [])[:2]
+
+    @property
+    def photo_names(self) -> list[str]:
+        """The models that a photo can be given to."""
+        return [name for name in self.names if self.bundles[name].vae.channels == 3]
+
     def faces(self) -> int:
-        """How many stored faces every model has a code of."""
+        """How many stored pictures every model has a code of."""
         return min((len(bundle.codes) for bundle in self.bundles.values()), default=0)
 
     @torch.inference_mode()

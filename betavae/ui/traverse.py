@@ -1,28 +1,34 @@
-"""The Traverse tab: a slider for every latent, and faces that follow."""
+"""The Traverse tab: a slider for every latent, and pictures that follow."""
 
 from __future__ import annotations
-
-import json
 
 import gradio as gr
 
 from betavae.ui.board import live_board
-from betavae.ui.studio import Studio
+from betavae.ui.studio import FAMILIES, Studio
 
 BOTH = "Side by side"
 INTRODUCTION = (
-    "**Drag a slider** and the face follows. The strip under it shows what that latent does from "
-    "here, from −3 to 3: a disentangled one changes one thing. The strongest come first."
+    "**Drag a slider** and the picture follows. The strip under it shows what that latent does "
+    "from here, from −3 to 3: a disentangled one changes one thing. The strongest come first."
 )
 
 
 def build(studio: Studio) -> gr.HTML:
     """Lay out the tab's content; returns the board, whose value takes commands."""
     gr.Markdown(INTRODUCTION, elem_id="introduction")
-    titles = {studio.title(name): name for name in studio.names}
-    choices = [*titles, BOTH] if len(titles) > 1 else list(titles)
+    families = studio.families
+    first = next(iter(families))
     with gr.Row(equal_height=True, elem_id="toolbar"):
-        model = gr.Radio(choices, value=choices[-1], label="Model", elem_id="model", scale=3)
+        data = gr.Radio(
+            [(FAMILIES[family], family) for family in families],
+            value=first,
+            label="Data",
+            elem_id="data",
+            scale=2,
+            visible=len(families) > 1,
+        )
+        model = _model_choice(studio, first)
         output = gr.Radio(
             [("mean", "mean"), ("sample", "sample")],
             value="mean",
@@ -32,8 +38,8 @@ def build(studio: Studio) -> gr.HTML:
         )
         strips = gr.Checkbox(True, label="Strips", elem_id="strips", scale=1, min_width=90)
     with gr.Row(elem_id="faces-row"):
-        random = gr.Button("Random face", variant="primary", elem_id="random", min_width=90)
-        real = gr.Button("A real face", elem_id="real", min_width=90)
+        random = gr.Button(_words(first)[0], variant="primary", elem_id="random", min_width=90)
+        real = gr.Button(_words(first)[1], elem_id="real", min_width=90)
         reset = gr.Button("Reset", elem_id="reset", min_width=90)
     board = live_board(studio)
 
@@ -42,11 +48,30 @@ def build(studio: Studio) -> gr.HTML:
         script = f"(value) => ({{{body}, at: Date.now() + Math.random()}})"
         event(None, inputs, board, js=script, show_progress="hidden", api_visibility="private")
 
-    shown = {title: [name] for title, name in titles.items()} | {BOTH: list(titles.values())[:2]}
-    command(model.change, model, f"action: 'show', models: ({json.dumps(shown)})[value]")
+    def change_data(family: str):
+        return _model_choice(studio, family), *_words(family)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    data.input(change_data, data, [model, random, real], **quiet)
+    command(model.change, model, "action: 'show', models: value.split(' ')")
     command(output.change, output, "action: 'output', output: value")
     command(strips.change, strips, "action: 'strips', strips: value")
     command(random.click, None, "action: 'random'")
     command(real.click, None, "action: 'real'")
     command(reset.click, None, "action: 'reset'")
     return board
+
+
+def _model_choice(studio: Studio, family: str) -> gr.Radio:
+    """Each model of the data, and two of them side by side; the value is their names."""
+    names = studio.families[family]
+    choices = [(studio.title(name), name) for name in names]
+    if len(names) > 1:
+        choices.append((BOTH, " ".join(names[:2])))
+    return gr.Radio(choices, value=choices[-1][1], label="Model", elem_id="model", scale=3)
+
+
+def _words(family: str) -> tuple[str, str]:
+    """What the buttons are called."""
+    one = {"celeba": "face", "shapes2d": "shape"}.get(family, "picture")
+    return f"Random {one}", f"A real {one}"

@@ -1,0 +1,100 @@
+// The factors view: true factors in, codes out. Gradio runs this once, after live.js.
+const root = element.querySelector('.factors');
+const state = {factors: props.factors.map(f => f.start), shown: [], moved: null};
+const bars = {}, pictures = {}, panels = {}, before = {};     // of each model, by name
+
+function buildFactor(factor, place) {
+  const id = `${element.id || 'factors'}-${factor.name}`;
+  const range = make('input', {type: 'range', min: 0, max: factor.size - 1, step: 1, value: factor.start, id});
+  range.dataset.factor = factor.name;
+  const output = make('output', {textContent: factor.values[factor.start]});
+  const fill = () => range.style.setProperty('--at', `${range.value / (factor.size - 1) * 100}%`);
+  range.addEventListener('input', () => {
+    if (state.moved !== factor.name) remember(factor.name);
+    state.factors[place] = +range.value;
+    output.textContent = factor.values[range.value];
+    range.setAttribute('aria-valuetext', factor.values[range.value]);
+    fill();
+    want();
+  });
+  fill();
+  return make('div', {className: 'factor'}, make('label', {htmlFor: id, textContent: factor.name}), output, range);
+}
+
+// Another slider is taken: from here on the bars show what that one moves.
+function remember(name) {
+  state.moved = name;
+  for (const model of props.models) before[model.name] = bars[model.name].map(bar => bar.mean);
+  caption.textContent = `Marked: what has moved since you took hold of ${name}.`;
+}
+
+function buildModel(model) {
+  pictures[model.name] = make('canvas', {width: SIZE, height: SIZE});
+  pictures[model.name].dataset.model = model.name;
+  pictures[model.name].setAttribute('role', 'img');
+  pictures[model.name].setAttribute('aria-label', `Reconstruction by ${model.title}`);
+  bars[model.name] = [];
+  const rows = model.latents.map(latent => {
+    const fill = make('i'), was = make('u'), number = make('span', {className: 'number'});
+    bars[model.name][latent.index] = {fill, was, number, mean: 0};
+    const row = make('div', {className: latent.active ? 'bar' : 'bar inactive'},
+      make('span', {className: 'name', textContent: latent.label}), make('b', {}, was, fill), number);
+    row.dataset.latent = latent.index;
+    row.title = `${latent.kl} nats; tells ${latent.tracks}`;
+    bars[model.name][latent.index].row = row;
+    return row;
+  });
+  panels[model.name] = make('section', {className: 'model'}, make('h4', {textContent: model.title}),
+    make('div', {className: 'answer'}, pictures[model.name], make('div', {className: 'bars'}, ...rows)));
+  panels[model.name].dataset.model = model.name;
+}
+
+function percent(mean) { return 50 + Math.max(-3.5, Math.min(3.5, mean)) / 7 * 100; }
+function show(name, answer) {
+  answer.means.forEach((mean, index) => {
+    const bar = bars[name][index], start = before[name]?.[index] ?? mean;
+    bar.mean = mean;
+    const [low, high] = [Math.min(0, mean), Math.max(0, mean)].map(percent);
+    Object.assign(bar.fill.style, {left: `${low}%`, width: `${high - low}%`});
+    const [from, to] = [Math.min(start, mean), Math.max(start, mean)].map(percent);
+    Object.assign(bar.was.style, {left: `${from}%`, width: `${to - from}%`});
+    bar.row.classList.toggle('moved', Math.abs(mean - start) > .5);
+    bar.number.textContent = mean.toFixed(2);
+  });
+}
+
+const sprite = make('canvas', {width: SIZE, height: SIZE, className: 'sprite'});
+sprite.setAttribute('role', 'img');
+sprite.setAttribute('aria-label', 'The true picture');
+const caption = make('p', {className: 'caption', textContent: 'Drag a factor: in a disentangled code one bar answers.'});
+caption.setAttribute('role', 'status');
+const stage = make('div', {className: 'models'});
+
+async function draw(answer, since) {
+  if (!answer || answer.error) { caption.textContent = answer?.error ?? 'The server does not answer.'; return false; }
+  const names = Object.keys(answer.models);
+  const images = await Promise.all([answer.sprite, ...names.map(n => answer.models[n].picture)].map(load));
+  enlarge(images[0], sprite);
+  names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); show(name, answer.models[name]); });
+  root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
+  root.dispatchEvent(new CustomEvent('drawn', {detail: {asked: since}}));
+  return true;
+}
+const want = newestWins(props.in_flight,
+  () => server.factors({factors: state.factors.slice(), models: state.shown.slice()}), draw,
+  () => { caption.textContent = 'The server does not answer; the bars are not up to date.'; });
+
+function obey() {
+  const value = JSON.parse(JSON.stringify(props.value ?? {}));
+  state.shown = (value.models ?? []).filter((name, i, all) => name in panels && all.indexOf(name) === i);
+  state.moved = null;
+  for (const name in before) delete before[name];
+  stage.replaceChildren(...state.shown.map(name => panels[name]));
+  if (state.shown.length) want();
+}
+
+props.models.forEach(buildModel);
+root.append(make('div', {className: 'truth'}, sprite,
+  make('div', {className: 'controls'}, ...props.factors.map(buildFactor), caption)), stage);
+watch('value', obey);
+obey();

@@ -1,0 +1,92 @@
+"""The factors view: sliders for the true factors, and how each model's code answers them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+
+from betavae.data import Shapes2D
+from betavae.data.images import to_picture
+from betavae.data.shapes2d import SHAPE_NAMES
+from betavae.ui import checks
+from betavae.ui.board import IN_FLIGHT, answering, describe
+from betavae.ui.studio import Studio, data_uri
+
+HERE = Path(__file__).parent
+START = (2, 4, 5, 16, 16)  # a heart, fairly large, in the middle
+
+
+def factors_view(studio: Studio, models: list[str], elem_id: str = "factors") -> gr.HTML:
+    """The component. Its value is {"models": names}: which models, side by side."""
+    shapes = Shapes2D(split="all")
+    return gr.HTML(
+        {"models": models},
+        html_template="<div class='factors'></div>",
+        css_template=(HERE / "factors.css").read_text(),
+        js_on_load=(HERE / "live.js").read_text() + (HERE / "factors.js").read_text(),
+        server_functions=[answering(code_of_factors(studio, shapes))],
+        models=[describe(studio, name) for name in studio.families.get("shapes2d", [])],
+        factors=[
+            {"name": name, "size": size, "start": start, "values": _values(name, size)}
+            for name, size, start in zip(
+                shapes.factor_names, shapes.factor_sizes, START, strict=True
+            )
+        ],
+        in_flight=IN_FLIGHT,
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
+def code_of_factors(studio: Studio, shapes: Shapes2D):
+    """The server function `factors`: one JSON value in, one out."""
+
+    def factors(request: Any) -> dict:
+        """{"factors": five integers, "models": names} -> {"sprite": data URI, "models": {name:
+        {"means": numbers, "deviations": numbers, "picture": data URI}}}."""
+        if not isinstance(request, dict):
+            raise checks.Refused("Send factors and models.")
+        values, names = request.get("factors"), request.get("models")
+        if not isinstance(values, list) or len(values) != len(shapes.factor_sizes):
+            raise checks.Refused(f"Send {len(shapes.factor_sizes)} factors.")
+        if not isinstance(names, list) or len(names) > len(studio.names):
+            raise checks.Refused("Name the models that are shown.")
+        chosen = [
+            checks.whole_number(value, 0, size - 1, f"The factor {name}")
+            for value, size, name in zip(
+                values, shapes.factor_sizes, shapes.factor_names, strict=True
+            )
+        ]
+        picture = shapes.images(torch.tensor([chosen])).float()
+        shown = studio.families.get("shapes2d", [])
+        return {
+            "sprite": data_uri(to_picture(picture[0])),
+            "models": {
+                name: _answer(studio, checks.model_name(name, shown), picture) for name in names
+            },
+        }
+
+    return factors
+
+
+def _answer(studio: Studio, name: str, picture: torch.Tensor) -> dict[str, Any]:
+    posterior = studio.encode(name, picture)
+    return {
+        "means": [round(value, 3) for value in posterior.mean[0].tolist()],
+        "deviations": [round(v, 3) for v in (posterior.log_variance[0] / 2).exp().tolist()],
+        "picture": data_uri(to_picture(studio.decode(name, posterior.mean)[0])),
+    }
+
+
+def _values(name: str, size: int) -> list[str]:
+    """What a slider's place means."""
+    if name == "shape":
+        return list(SHAPE_NAMES)
+    if name == "scale":
+        return [f"{0.5 + i / 10:.1f}" for i in range(size)]
+    if name == "orientation":
+        return [f"{i * 360 / (size - 1):.0f}°" for i in range(size)]
+    return [str(i) for i in range(size)]

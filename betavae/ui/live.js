@@ -1,0 +1,40 @@
+// What the live components share; put before each one's own script.
+const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
+
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+async function load(uri) {
+  const image = new Image();
+  image.src = uri;
+  await image.decode();
+  return image;
+}
+
+// Twice by two is smoother than once by four: the browser's bilinear filter shows its grid.
+const half = make('canvas', {width: SIZE / 2, height: SIZE / 2});
+function enlarge(image, canvas) {
+  half.getContext('2d').drawImage(image, 0, 0, SIZE / 2, SIZE / 2);
+  canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
+}
+
+// Newest wins: at most `inFlight` questions under way, each asked with the state of now; an answer
+// older than the one on the page is dropped, and a wish made meanwhile is asked when there is room.
+function newestWins(inFlight, ask, draw, fail) {
+  let wished = 0, asked = 0, busy = 0, sent = 0, drawn = 0;
+  function pump() {
+    while (wished > asked && busy < inFlight) {
+      const sequence = ++sent, since = wished;
+      asked = wished;
+      busy++;
+      ask()
+        .then(async answer => { if (sequence > drawn && await draw(answer, since)) drawn = sequence; })
+        .catch(fail)
+        .finally(() => { busy--; pump(); });
+    }
+  }
+  return () => { wished = Math.max(performance.now(), wished + 1e-3); pump(); };
+}
