@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+
+from betavae import bundles
+from betavae.data.images import to_picture
+
+SLIDER = ".latent input[type=range]"
+BETA = "celeba-beta-vae"
 
 FLAGS = (
     "--no-sandbox",
@@ -46,3 +57,74 @@ def served(demo, **options):
         yield url
     finally:
         demo.close()
+
+
+def open_page(browser, url, **options):
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector(".board canvas")
+    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
+    yield page
+    context.close()
+    assert not errors
+
+
+def settle(page):
+    """Wait until no new picture has come for a quarter of a second."""
+    frames = "document.querySelector('.board').dataset.frames"
+    last, quiet = None, 0
+    while quiet < 3:
+        page.wait_for_timeout(90)
+        now = page.evaluate(frames)
+        last, quiet = now, quiet + 1 if now == last else 0
+
+
+def pixels(page, model=BETA) -> np.ndarray:
+    """What the model's canvas shows, RGB (256, 256, 3)."""
+    uri = page.evaluate(f"document.querySelector('canvas[data-model={model}]').toDataURL()")
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+    return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def code_on_page(page, model=BETA) -> torch.Tensor:
+    """The values of all sliders of a model, (L,)."""
+    values = page.evaluate(
+        """model => Object.fromEntries([...document.querySelectorAll('.latent input[type=range]')]
+            .filter(range => range.dataset.model === model)
+            .map(range => [range.dataset.latent, +range.value]))""",
+        model,
+    )
+    return torch.tensor([float(values[str(k)]) for k in range(len(values))])
+
+
+def assert_shows(page, code: torch.Tensor, model=BETA):
+    """The canvas shows the decoded code, up to JPEG and the enlargement by four."""
+    with torch.inference_mode():
+        mean = bundles.load(model).vae.decode(code[None]).mean[0]
+    expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
+    assert np.abs(pixels(page, model) - np.asarray(expected)).mean() < 2.5
+
+
+def slider(page, model=BETA, position=0):
+    return page.locator(f"section[aria-label*='β = 250'] {SLIDER}").nth(position)
+
+
+def drag(page, handle, shares=(0.5, 0.6, 0.75, 0.9)):
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + shares[0] * box["width"], y)
+    page.mouse.down()
+    for share in shares:
+        page.mouse.move(box["x"] + share * box["width"], y, steps=8)
+    page.mouse.up()
+
+
+def reset(page):
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('zero')")
+    settle(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import resource
 import zipfile
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from browser import chromium, open_page, served
 from PIL import Image
 
 OFFICIAL = (178, 218)  # CelebA's aligned frame
@@ -149,3 +151,45 @@ def file_size_limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+# ---- the app in a browser ------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Where Gradio may write: an empty folder of its own."""
+    folder = tmp_path_factory.mktemp("gradio")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    yield folder
+    del os.environ["GRADIO_TEMP_DIR"]
+    if before:
+        os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@pytest.fixture(scope="session")
+def url(cache):
+    """The app, served with the bundles under weights/."""
+    from betavae.ui import layout
+    from betavae.ui.studio import Studio
+
+    with served(layout.build(Studio()), **layout.LAUNCH) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as instance:
+        yield instance
+
+
+@pytest.fixture
+def page(browser, url):
+    """The app's page, with the first face on it; no script may have failed at the end."""
+    yield from open_page(browser, url, viewport={"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def phone(browser, url):
+    yield from open_page(browser, url, viewport={"width": 390, "height": 844}, has_touch=True)

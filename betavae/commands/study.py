@@ -24,7 +24,7 @@ def add(commands) -> None:
     add_data(parser)
     parser.add_argument("--to", type=Path, help="default: weights/shapes2d-study")
     parser.add_argument(
-        "--baseline-seeds", type=positive, default=10, help="of those that a seed changes (10)"
+        "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
     )
 
 

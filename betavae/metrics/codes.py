@@ -58,15 +58,17 @@ def encode(
     code_function: CodeFunction,
     source: FactorSource,
     seed: int = 0,
-    train: int = TRAIN,
-    test: int = TEST,
+    train: int | None = None,
+    test: int | None = None,
     progress: Progress | None = None,
 ) -> Encoded:
-    """Codes of `train` + `test` pictures whose factors are drawn uniformly and independently.
+    """Codes of `train` + `test` pictures (30,000 + 15,000) whose factors are drawn uniformly and
+    independently.
 
     code_function  float pictures (N, C, 64, 64) in [0, 1] -> (N, L) array or tensor
     Raises ValueError where the codes have another shape or are not finite.
     """
+    train, test = train or TRAIN, test or TEST
     factors = source.sample_factors(train + test, torch.Generator().manual_seed(seed))
     codes = []
     for chunk in factors.split(BATCH):

@@ -38,6 +38,7 @@ WIDE = (
     "factor-vae",
     "irs",
 )  # what 4,096 latents can be asked in time
+SEEDED = ("ICA", "untrained")  # the others do not depend on a seed, or hardly
 PIXELS = 64 * 64
 VALIDATION = ("reconstruction", "kl", "psnr", "mse", "active_latents")
 
@@ -61,7 +62,7 @@ def measure_baselines(source, seeds: Iterable[int], progress=None) -> dict[str, 
     """Every baseline's metrics and curves; those that a seed changes, for each seed."""
     results = {}
     for name, make in BASELINES.items():
-        varied = seeds if name in ("untrained", "ICA", "PCA") else [0]
+        varied = seeds if name in SEEDED else [0]
         results[name] = []
         for seed in varied:
             if progress:

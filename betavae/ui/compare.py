@@ -14,7 +14,7 @@ from betavae.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.traversal import strip
 from betavae.ui.factors import factors_view
-from betavae.ui.markup import heat_map, picture
+from betavae.ui.markup import heat_map, picture, table
 from betavae.ui.studio import FAMILIES, Studio
 
 PICTURES = 8  # in a row
@@ -77,11 +77,11 @@ def build(studio: Studio) -> None:
             min_width=220,
             elem_id="start",
         )
-    with gr.Group(visible=first == "shapes2d", elem_id="factors-group") as factors_group:
+    with gr.Column(visible=first == "shapes2d", elem_id="factors-group") as factors_group:
         gr.Markdown("### Factors: drag what is true, see what the codes say")
         factors = factors_view(studio, families.get("shapes2d", [])[:2])
     gr.Markdown("### Scores")
-    table = gr.HTML(elem_id="scores")
+    scores = gr.HTML(elem_id="scores")
     heat = gr.HTML(elem_id="heat", visible=first == "shapes2d")
     gr.Markdown("### The same pictures, reconstructed")
     pictures = gr.HTML(elem_id="faces")
@@ -99,7 +99,7 @@ def build(studio: Studio) -> None:
         shapes = studio.family(first) == "shapes2d"
         pair = [first, second]
         return (
-            gr.Group(visible=shapes),
+            gr.Column(visible=shapes),
             {"models": pair if shapes else []},
             _scores(studio, pair),
             gr.HTML(_heat_maps(studio, pair) if shapes else "", visible=shapes),
@@ -113,13 +113,13 @@ def build(studio: Studio) -> None:
         return *choices, *show_models(*names[:2], index)
 
     inputs = [one, other, start]
-    everything = [factors_group, factors, table, heat, pictures, matched, *bars]
+    everything = [factors_group, factors, scores, heat, pictures, matched, *bars]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     data.input(show_data, [data, start], [one, other, *everything], **quiet)
     gr.on([one.input, other.input], show_models, inputs, everything, **quiet)
     start.release(show_pictures, inputs, [pictures, matched], **quiet)
     pair = families[first][:2]
-    table.value = _scores(studio, pair)
+    scores.value = _scores(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, 0)
 
 
@@ -134,13 +134,11 @@ def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
 
 
 def _scores(studio: Studio, names: list[str]) -> str:
-    head = "".join(f"<th>{escape(studio.title(name))}</th>" for name in names)
     scores = [studio.bundles[name].metrics["scores"] for name in names]
-    rows = ""
+    lines = [["", *(studio.title(name) for name in names)]]
     for key, title, digits in SHAPES if studio.family(names[0]) == "shapes2d" else FACES:
-        cells = "".join(f"<td>{score[key]:,.{digits}f}</td>" for score in scores)
-        rows += f"<tr><th>{escape(title)}</th>{cells}</tr>"
-    return f'<div class="scroll"><table class="scores"><tr><th></th>{head}</tr>{rows}</table></div>'
+        lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
+    return table(lines, "pair")
 
 
 def _heat_maps(studio: Studio, names: list[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from betavae.ui import compare, endpoints, reconstruct, traverse
+from betavae.ui import compare, endpoints, reconstruct, training, traverse
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio
 
@@ -15,10 +15,11 @@ KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
 HEADER = """<header class="masthead"><h1>See disentanglement</h1>
 <p>A face is a handful of numbers. Drag one, and watch what it means.</p></header>"""
 FOOTER = (
-    "Weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et al., "
-    "ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, all "
-    "faces shown are decoder output. Attribute names are its annotators' words. Reproduces "
-    "[β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
+    "Face weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et "
+    "al., ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, "
+    "all faces shown are decoder output. Attribute names are its annotators' words. 2D shapes are "
+    "rendered here, after [dSprites](https://github.com/google-deepmind/dsprites-dataset). "
+    "Reproduces [β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
 )
 
 
@@ -50,6 +51,8 @@ def build(studio: Studio) -> gr.Blocks:
                     reconstruct.build(studio, board, tabs)
                 with gr.Tab("Compare", id="compare"):
                     compare.build(studio)
+                with gr.Tab("Training & metrics", id="training"):
+                    training.build(studio)
             endpoints.build(studio)
         else:
             gr.HTML(notice("No model could be loaded, so there is nothing to show.", wrong=True))

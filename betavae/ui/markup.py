@@ -26,6 +26,16 @@ def card(image: Image.Image, title: str, lines: list[str]) -> str:
     )
 
 
+def table(lines: list[list[str]], name: str) -> str:
+    """The first line as headings; the first cell of each other line as its heading."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in lines[0])
+    body = "".join(
+        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in lines[1:]
+    )
+    return f'<div class="scroll"><table class="scores {name}"><tr>{head}</tr>{body}</table></div>'
+
+
 def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
     """Shares (rows, columns) in [0, 1] as a table: the larger, the darker the cell."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)

@@ -1,0 +1,249 @@
+"""The Training & metrics tab: the headline table, the curves, the sweep, and measuring again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from betavae import metrics
+from betavae.bundle import BundleError
+from betavae.data import Shapes2D
+from betavae.study.table import read_study, rows
+from betavae.ui.markup import notice, table
+from betavae.ui.studio import FAMILIES, Studio
+
+SWEPT = {
+    "mig": "MIG",
+    "dci": "DCI disentanglement",
+    "factor-vae": "FactorVAE score",
+    "sap": "SAP",
+    "modularity": "Modularity",
+    "explicitness": "Explicitness",
+    "irs": "IRS",
+    "beta-vae": "β-VAE metric, 5 factors",
+    "beta-vae-paper": "β-VAE metric, 4 factors",
+    "reconstruction": "−log p(x|z), nats",
+    "kl": "KL, nats",
+    "active_latents": "Active latents",
+}
+RECORDED = {  # columns of history.csv -> axis
+    "validation_reconstruction": "−log p(x|z), nats (validation)",
+    "validation_kl": "KL, nats (validation)",
+    "validation_psnr": "PSNR, dB (validation)",
+    "validation_active_latents": "Active latents",
+    "reconstruction": "−log p(x|z), nats (training)",
+    "learning_rate": "Learning rate",
+}
+HEADLINE = (
+    "**What the paper's number means.** Its metric asks which factor was held fixed while the "
+    "others changed; the accuracy depends on *L*, the number of pairs averaged, which the paper "
+    "leaves open. Mean ± standard deviation over seeds; in brackets the mean of the better half, "
+    "as the paper reports it. Untrained encoders and pixels show how much the protocol gives away."
+)
+CURVES = (
+    "**Accuracy against L.** With enough pairs any code scores near 100 %; with few, the models "
+    "part. Lines are means over seeds. Four factors leave the shape out, as the paper does."
+)
+SWEEP = (
+    "**How β acts.** Each point is one seed; β_norm = β·M/N for M latents and N pixels, as in the "
+    "paper's Figure 6."
+)
+AGAIN = (
+    "**Measure again.** Draws new pictures, encodes them and computes a score from the beginning; "
+    "with seed 0 the very pictures of the card. About half a minute."
+)
+quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+
+
+def build(studio: Studio) -> None:
+    """Lay out the tab's content."""
+    try:
+        study = read_study()
+    except BundleError as error:
+        gr.HTML(notice(str(error), wrong=True))
+    else:
+        gr.Markdown(HEADLINE)
+        gr.HTML(table(rows(study), "headline"), elem_id="headline")
+        _curves(study)
+        _sweep(study)
+    _training_curves(studio)
+    names = studio.families.get("shapes2d", [])
+    if names:
+        _measure_again(studio, names)
+
+
+def _curves(study: dict[str, Any]) -> None:
+    gr.Markdown(CURVES)
+    charts = list(study["curves"])
+    chart = gr.Radio(charts, value=charts[0], label="Codes and factors", elem_id="curve-choice")
+    plot = gr.LinePlot(**_curve(study, charts[0]), elem_id="curve")
+    chart.input(lambda name: gr.LinePlot(**_curve(study, name)), chart, plot, **quiet)
+
+
+def _curve(study: dict[str, Any], chart: str) -> dict[str, Any]:
+    lines = study["curves"][chart]
+    frame = pd.DataFrame(
+        [
+            {"log₂ L": i, "L": pairs, "accuracy": round(mean, 4), "code": who}
+            for who, line in lines.items()
+            for i, (pairs, mean) in enumerate(zip(line["pairs"], line["mean"], strict=True))
+        ]
+    )
+    return {
+        "value": frame,
+        "x": "log₂ L",
+        "y": "accuracy",
+        "color": "code",
+        "tooltip": ["code", "L", "accuracy"],
+        "y_lim": [0, 1],
+        "height": 380,
+        "title": f"Accuracy of the paper's metric, {chart}",
+    }
+
+
+def _sweep(study: dict[str, Any]) -> None:
+    gr.Markdown(SWEEP)
+    points = pd.DataFrame([point for point in study["sweep"] if "beta" in point])
+    points["log β_norm"] = points["log_beta_norm"].round(3)
+    choices = [(title, name) for name, title in SWEPT.items()]
+    with gr.Row():
+        score = gr.Dropdown(choices, value="mig", label="Score", elem_id="sweep-choice")
+        against = gr.Radio(["log β_norm", "beta"], value="log β_norm", label="Against")
+    with gr.Row():
+        plot = gr.ScatterPlot(**_swept(points, "mig", "log β_norm"), elem_id="sweep")
+        gr.ScatterPlot(
+            points.rename(columns={"kl": "rate: KL, nats", "reconstruction": "distortion, nats"}),
+            x="rate: KL, nats",
+            y="distortion, nats",
+            color="mig",
+            tooltip=["name", "mig", "beta"],
+            title="Rate and distortion, coloured by MIG",
+            height=340,
+            elem_id="rate-distortion",
+        )
+    redraw = lambda name, x: gr.ScatterPlot(**_swept(points, name, x))  # noqa: E731
+    gr.on([score.input, against.input], redraw, [score, against], plot, **quiet)
+
+
+def _swept(points: pd.DataFrame, name: str, against: str) -> dict[str, Any]:
+    title = SWEPT[name]
+    return {
+        "value": points.rename(columns={name: title}).round(4),
+        "x": against,
+        "y": title,
+        "tooltip": ["name", title],
+        "title": f"{title} against {'β' if against == 'beta' else against}",
+        "height": 340,
+    }
+
+
+def _training_curves(studio: Studio) -> None:
+    gr.Markdown("**Training curves** and the commands that made a bundle.")
+    choices = [
+        (f"{FAMILIES[family]}: {studio.title(name)}", name)
+        for family, names in studio.families.items()
+        for name in names
+    ]
+    with gr.Row():
+        bundle = gr.Dropdown(choices, value=choices[0][1], label="Bundle", elem_id="history-bundle")
+        column = gr.Dropdown(
+            [(title, name) for name, title in RECORDED.items()],
+            value="validation_reconstruction",
+            label="Recorded",
+        )
+    plot = gr.LinePlot(
+        **_history(studio, choices[0][1], "validation_reconstruction"), elem_id="history"
+    )
+    commands = gr.Code(
+        _commands(studio, choices[0][1]), language="shell", label="Commands", elem_id="commands"
+    )
+
+    def show(name: str, recorded: str):
+        return gr.LinePlot(**_history(studio, name, recorded)), _commands(studio, name)
+
+    gr.on([bundle.input, column.input], show, [bundle, column], [plot, commands], **quiet)
+
+
+def _history(studio: Studio, name: str, column: str) -> dict[str, Any]:
+    title = RECORDED[column]
+    frame = pd.DataFrame(studio.bundles[name].history)
+    frame = frame.rename(columns={column: title})[["step", title]].dropna()
+    return {
+        "value": frame,
+        "x": "step",
+        "y": title,
+        "tooltip": ["step", title],
+        "title": studio.title(name),
+        "height": 300,
+    }
+
+
+def _commands(studio: Studio, name: str) -> str:
+    """The card's shell commands, as it has them."""
+    card = (studio.bundles[name].folder / "README.md").read_text()
+    found = re.search(r"```sh\n(.*?)```", card, re.DOTALL)
+    return found[1].strip() if found else "The card of this bundle names no command."
+
+
+def _measure_again(studio: Studio, names: list[str]) -> None:
+    gr.Markdown(AGAIN)
+    with gr.Row(equal_height=True):
+        bundle = gr.Dropdown(
+            [(studio.title(name), name) for name in names],
+            value=names[-1],
+            label="Bundle",
+            elem_id="again-bundle",
+        )
+        metric = gr.Dropdown(
+            [(SWEPT[name], name) for name in metrics.METRICS],
+            value="mig",
+            label="Metric",
+            elem_id="again-metric",
+        )
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="again-seed")
+        button = gr.Button("Measure again", variant="primary", elem_id="again")
+    result = gr.HTML(elem_id="again-result")
+
+    def measure(name: str, chosen: str, number: int, progress=gr.Progress()):  # noqa: B008
+        """One score from the beginning, beside the card's."""
+        return measured_again(studio, name, chosen, int(number or 0), progress)
+
+    button.click(
+        measure,
+        [bundle, metric, seed],
+        result,
+        api_visibility="private",
+        concurrency_limit=1,
+        concurrency_id="measuring",
+    )
+
+
+def measured_again(
+    studio: Studio,
+    name: str,
+    metric: str,
+    seed: int,
+    progress: Callable[..., Any] = lambda share, desc="": None,
+) -> str:
+    """Measure `metric` of a served bundle and say whether it agrees with its card."""
+    bundle = studio.bundles[name]
+    found = metrics.evaluate(
+        lambda images: studio.encode(name, images).mean,
+        Shapes2D(split="all"),
+        [metric],
+        seed,
+        lambda share, what: progress(share, desc=what),
+    )[metric]["score"]
+    stored = bundle.metrics["scores"][metric]
+    within = bundle.metrics["tolerance"][metric]
+    agrees = abs(found - stored) <= within
+    verdict = "agrees with" if agrees else "differs from"
+    return notice(
+        f"{SWEPT[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}. That "
+        f"{verdict} the card's {stored:.4f} ± {within:.4f}.",
+        wrong=not agrees,
+    )

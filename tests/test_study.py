@@ -1,0 +1,229 @@
+"""Grids of runs: planned, trained, resumed and measured; and what is made of their scores."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from betavae import checkpoints, cli, metrics
+from betavae.checkpoints import CheckpointError
+from betavae.data import shapes2d
+from betavae.metrics import codes
+from betavae.study import grid, plots
+from betavae.study.score import CODES, SCORES, read_runs
+from betavae.study.summary import choose_run, spread, summarise
+from betavae.study.table import markdown, table_text
+from betavae.training import TrainingError
+
+BASE = {
+    "data": "shapes2d",
+    "channels": 1,
+    "latents": 4,
+    "likelihood": "bernoulli",
+    "flips": False,
+    "steps": 6,
+    "batch_size": 8,
+    "precision": "fp32",
+    "memory_format": "contiguous",
+}
+
+
+@pytest.fixture(scope="module")
+def small_pools():
+    """Few pictures, held out and encoded: what is tested here is not the scores' precision."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codes, "TRAIN", 400)
+        patch.setattr(codes, "TEST", 200)
+        patch.setattr(shapes2d, "HELD_OUT", 300)
+        patch.setattr(grid, "HISTORY_ROWS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, small_pools):
+    """A grid's folder with one finished run in it."""
+    root = tmp_path_factory.mktemp("grid")
+    (run,) = planned(root)
+    assert grid.train_and_measure(run)
+    return root
+
+
+@pytest.fixture
+def three_seeds(measured, tmp_path):
+    """That run as three seeds of two settings, each with codes and a MIG of its own."""
+    random = torch.Generator().manual_seed(0)
+    (scores,) = read_runs(measured)
+    found_by_all = torch.randn(300, 4, generator=random)
+    for seed, beta in itertools.product(range(3), (1.0, 4.0)):
+        folder = tmp_path / f"conv-beta-vae-beta{beta:g}-seed{seed}"
+        folder.mkdir()
+        copy = json.loads((scores["folder"] / SCORES).read_text())
+        copy["config"] |= {"seed": seed, "objective_settings": {"beta": beta}}
+        copy["metrics"]["mig"]["score"] = (seed + beta) / 10
+        for row in copy["curves"]["means, 5 factors"]:
+            row["accuracy"] *= 1 - seed / 10
+        (folder / SCORES).write_text(json.dumps(copy))
+        noise = torch.randn(300, 4, generator=random) * seed
+        save_file({"means": found_by_all + noise, "kl": torch.ones(4)}, folder / CODES)
+    return tmp_path
+
+
+def planned(root, seeds=(0,), betas=(4.0,)):
+    choices = {"seed": list(seeds), "architecture": ["conv"], "beta": list(betas)}
+    return grid.plan(root, None, {**BASE, "objective": "beta-vae"}, choices)
+
+
+def test_a_plan_is_every_combination_seed_by_seed(tmp_path):
+    runs = planned(tmp_path, seeds=(0, 1), betas=(0.5, 4.0))
+    assert [run.folder.name for run in runs] == [
+        "conv-beta-vae-beta0.5-seed0",
+        "conv-beta-vae-beta4-seed0",
+        "conv-beta-vae-beta0.5-seed1",
+        "conv-beta-vae-beta4-seed1",
+    ]
+    assert runs[2].config.seed == 1 and runs[2].config.objective_settings == {"beta": 0.5}
+
+
+def test_a_run_is_trained_measured_and_its_scores_are_its_models(measured):
+    (scores,) = read_runs(measured)
+    assert scores["config"]["steps"] == 6 and set(scores["metrics"]) == set(metrics.METRICS)
+    assert scores["validation"]["pictures"] == 300
+    assert load_file(scores["folder"] / CODES)["means"].shape == (300, 4)
+    # The scores are those of the checkpoint's weights, measured from outside.
+    from betavae.data import Shapes2D
+    from betavae.model import VAE
+
+    vae = VAE("conv", 1, 4, "bernoulli").eval()
+    vae.load_state_dict(checkpoints.read(scores["folder"])["vae"])
+    again = metrics.evaluate(lambda x: vae.encode(x).mean, Shapes2D(), ["mig", "sap"], 0)
+    for name in ("mig", "sap"):
+        assert again[name]["score"] == pytest.approx(scores["metrics"][name]["score"], abs=1e-4)
+
+
+def test_a_folder_with_other_settings_is_refused(measured):
+    (other,) = grid.plan(
+        measured,
+        None,
+        {**BASE, "objective": "beta-vae", "steps": 7},
+        {"seed": [0], "architecture": ["conv"], "beta": [4.0]},
+    )
+    with pytest.raises(TrainingError, match="holds a run with steps = 6, not 7"):
+        grid.train_and_measure(other)
+
+
+@pytest.mark.slow
+def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
+    """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
+    words = [sys.executable, "-m", "betavae", "grid", "shapes2d", "--to", str(tmp_path)]
+    words += ["--seeds", "1", "--beta", "4", "--steps", "400", "--batch-size", "8"]
+    words += ["--precision", "fp32", "--memory-format", "channels_last", "--workers", "1"]
+    run = tmp_path / "conv-beta-vae-beta4-seed0"
+    first = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not (run.is_dir() and first.poll() is None):
+        time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (run / SCORES).exists()
+    subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=300)
+    assert json.loads((run / SCORES).read_text())["config"]["steps"] == 400
+    stamp = (run / SCORES).stat().st_mtime_ns
+    subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=60)
+    assert (run / SCORES).stat().st_mtime_ns == stamp
+
+
+def test_spread_is_the_papers_two_means():
+    found = spread([0.5, 0.9, 0.7, 0.8])
+    assert found["mean"] == pytest.approx(0.725)
+    assert found["sd"] == pytest.approx(np.std([0.5, 0.9, 0.7, 0.8], ddof=1))
+    assert found["top_half"] == pytest.approx(0.85)
+
+
+def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path):
+    runs = read_runs(three_seeds)
+    baseline = {key: runs[0][key] for key in ("metrics", "curves", "classifier")}
+    baseline["curves"] = {k: v for k, v in baseline["curves"].items() if k.startswith("means")}
+    summary = summarise(runs, {"PCA": [{"seed": 0, **baseline}]})
+    vae, beta_vae = summary["models"]
+    assert (vae["title"], beta_vae["title"]) == ("VAE (β = 1)", "β-VAE (β = 4)")
+    assert (vae["paper"], beta_vae["paper"]) == (61.58, 99.23)
+    assert beta_vae["seeds"] == [0, 1, 2] and beta_vae["chosen_seed"] in (0, 1, 2)
+    migs = [
+        r["metrics"]["mig"]["score"] for r in runs if r["config"]["objective_settings"]["beta"] == 4
+    ]
+    assert beta_vae["scores"]["mig"]["mean"] == pytest.approx(np.mean(migs))
+    curve = summary["curves"]["means, 5 factors"]["VAE (β = 1), conv"]
+    assert curve["pairs"] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    assert all(
+        low <= mean <= high
+        for low, mean, high in zip(*(curve[k] for k in ("low", "mean", "high")), strict=True)
+    )
+    point = summary["sweep"][0]
+    assert point["log_beta_norm"] == pytest.approx(np.log(point["beta"] * 4 / 4096))
+    for number, draw in enumerate((plots.curves, plots.sweep, plots.rate_distortion)):
+        path = tmp_path / f"{number}.png"
+        draw(summary, path)
+        assert path.stat().st_size > 10_000
+    text = markdown(summary)
+    assert text.count("\n") == 4 and "| PCA |" in text
+    assert f"{100 * beta_vae['scores']['beta-vae']['mean']:.1f}" in text
+    assert len({len(line) for line in table_text(summary).splitlines()}) == 1
+
+
+def test_a_seed_is_chosen_without_any_factor(three_seeds):
+    folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
+    found = selection["udr"]
+    assert folder.name == f"conv-beta-vae-beta4-seed{max(found, key=found.get)}"
+    assert len(found) == 3 and found[0] > found[2]  # the noisier, the less the others agree
+    assert choose_run(folder) == (folder, None)
+    with pytest.raises(CheckpointError, match="0 are measured"):
+        choose_run(three_seeds / "conv-vae")
+
+
+def test_a_study_of_nothing_is_refused(tmp_path, capsys):
+    assert cli.main(["study", str(tmp_path)]) == 1
+    assert "holds no measured run" in capsys.readouterr().err
+
+
+def test_baselines_have_their_known_order(small_pools):
+    """The factors themselves are perfect; ten components of PCA know the place."""
+    from betavae.data import Shapes2D
+    from betavae.metrics import baselines
+
+    torch.manual_seed(0)
+    scores = {}
+    for name in ("ground truth", "PCA", "untrained"):
+        encoded = baselines.BASELINES[name](Shapes2D(), 0)
+        scores[name] = metrics.score(encoded, ["factor-vae"])["factor-vae"]["score"]
+    assert scores["ground truth"] > 0.99
+    assert scores["PCA"] < 0.9 and scores["untrained"] < 0.9
+
+
+PROJECT = Path(__file__).parents[1]
+SERVED = [path.name for path in sorted((PROJECT / "weights").glob("shapes2d-*vae"))]
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_served_bundle_reproduces_its_stored_scores(name):
+    """With the card's seed, and with another: within the error that the card states."""
+    from betavae import bundles
+    from betavae.data import Shapes2D
+
+    bundle = bundles.load(name)
+    names = ("beta-vae", "beta-vae-paper", "factor-vae", "mig", "sap", "irs", "modularity")
+    for seed in (0, 5):
+        found = metrics.evaluate(lambda x: bundle.vae.encode(x).mean, Shapes2D(), names, seed)
+        for metric in names:
+            stored, within = (bundle.metrics[part][metric] for part in ("scores", "tolerance"))
+            assert found[metric]["score"] == pytest.approx(stored, abs=within), (metric, seed)
