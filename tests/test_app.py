@@ -194,7 +194,8 @@ class TestCompare:
             assert f"{bundles.load(name).metrics['scores']['psnr']:.2f}" in table
         assert page.locator("#faces img").count() == 2
         assert page.locator("#matched .pair img").count() >= 2
-        page.wait_for_selector("#compare-bars canvas, #compare-bars svg", state="attached")
+        assert page.locator("#compare-bars .bar-chart").count() == 2
+        assert page.locator("#compare-bars .bar").count() == 64
 
     def test_choosing_a_model_redraws(self, page):
         page.get_by_role("tab", name="Compare").click()

@@ -49,7 +49,9 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
     for run in runs:
         groups[_kind(run["config"])].append(run)
     return {
-        "models": [_model_row(kind, group) for kind, group in sorted(groups.items())],
+        "models": [
+            _model_row(kind, groups[kind]) for kind in sorted(groups, key=_by_weight(groups))
+        ],
         "baselines": [_baseline_row(name, found) for name, found in baselines.items()],
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
@@ -127,6 +129,16 @@ def _kind(config: dict[str, Any]) -> tuple[str, str]:
     """(architecture, objective with its settings), such as ("conv", "beta-vae-beta4")."""
     settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
     return config["architecture"], "-".join([config["objective"], *settings])
+
+
+def _by_weight(groups):
+    """Sorts kinds by network, objective and then the numbers of its weights: 4 before 16."""
+
+    def key(kind: tuple[str, str]):
+        config = groups[kind][0]["config"]
+        return kind[0], config["objective"], tuple(config["objective_settings"].values())
+
+    return key
 
 
 def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, Any]:

@@ -41,8 +41,7 @@ def read_study() -> dict[str, Any]:
 def rows(study: dict[str, Any]) -> list[list[str]]:
     """The headings, then a row a model and a baseline, as text."""
     table = [["", "seeds", "paper", *(heading for _, heading in COLUMNS)]]
-    headline = [m for m in study["models"] if m["objective"] in ("vae", "beta-vae")]
-    for model in headline:
+    for model in study["models"]:
         title = f"{model['title']}, {model['architecture']}"
         table.append(_row(title, model))
     return [*table, *(_row(baseline["title"], baseline) for baseline in study["baselines"])]

@@ -7,14 +7,13 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 import torch
 
 from betavae.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.traversal import strip
 from betavae.ui.factors import factors_view
-from betavae.ui.markup import heat_map, picture, table
+from betavae.ui.markup import bar_chart, heat_map, picture, table
 from betavae.ui.studio import FAMILIES, Studio
 
 PICTURES = 8  # in a row
@@ -88,8 +87,7 @@ def build(studio: Studio) -> None:
     gr.Markdown("### Matched traversals, from −3 to 3")
     matched = gr.HTML(elem_id="matched")
     gr.Markdown("### KL per latent")
-    with gr.Row(elem_id="compare-bars"):
-        bars = [_kl_bars(studio, name) for name in families[first][:2]]
+    bars = gr.HTML(elem_id="compare-bars")
 
     def show_pictures(first: str, second: str, index: int):
         index = int(index)
@@ -104,7 +102,7 @@ def build(studio: Studio) -> None:
             _scores(studio, pair),
             gr.HTML(_heat_maps(studio, pair) if shapes else "", visible=shapes),
             *show_pictures(first, second, index),
-            *(_kl_bars(studio, name) for name in pair),
+            _kl_bars(studio, pair),
         )
 
     def show_data(family: str, index: int):
@@ -113,7 +111,7 @@ def build(studio: Studio) -> None:
         return *choices, *show_models(*names[:2], index)
 
     inputs = [one, other, start]
-    everything = [factors_group, factors, scores, heat, pictures, matched, *bars]
+    everything = [factors_group, factors, scores, heat, pictures, matched, bars]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     data.input(show_data, [data, start], [one, other, *everything], **quiet)
     gr.on([one.input, other.input], show_models, inputs, everything, **quiet)
@@ -121,6 +119,7 @@ def build(studio: Studio) -> None:
     pair = families[first][:2]
     scores.value = _scores(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, 0)
+    bars.value = _kl_bars(studio, pair)
 
 
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
@@ -191,31 +190,14 @@ def _strip(frames: torch.Tensor, label: str) -> str:
     return f"<figure>{image}<figcaption>{escape(label)}</figcaption></figure>"
 
 
-def _kl_table(studio: Studio, name: str) -> pd.DataFrame:
-    latents = studio.bundles[name].by_kl
-    return pd.DataFrame(
-        {
-            "latent": [f"z{latent.index}" for latent in latents],
-            "KL, nats": [round(latent.kl, 3) for latent in latents],
-            "tracks": [latent.label for latent in latents],
-        }
+def _kl_bars(studio: Studio, names: list[str]) -> str:
+    bars = "".join(
+        bar_chart(
+            [latent.kl for latent in studio.bundles[name].by_kl],
+            [f"z{latent.index}" for latent in studio.bundles[name].by_kl],
+            [f"{latent.label}: {latent.kl:.2f} nats" for latent in studio.bundles[name].by_kl],
+            f"{studio.title(name)}, nats",
+        )
+        for name in names
     )
-
-
-def _kl_bars(studio: Studio, name: str) -> gr.BarPlot:
-    return gr.BarPlot(
-        _kl_table(studio, name),
-        y_lim=[0, _most_nats(studio, name)],
-        x="latent",
-        y="KL, nats",
-        sort="-y",
-        tooltip=["latent", "KL, nats", "tracks"],
-        title=studio.title(name),
-        height=260,
-        x_label_angle=-60,
-    )
-
-
-def _most_nats(studio: Studio, name: str) -> float:
-    """The top of the axis: bars that start above zero would lie."""
-    return round(studio.bundles[name].by_kl[0].kl * 1.05, 2)
+    return f'<div class="bar-charts">{bars}</div>'

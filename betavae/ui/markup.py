@@ -36,6 +36,20 @@ def table(lines: list[list[str]], name: str) -> str:
     return f'<div class="scroll"><table class="scores {name}"><tr>{head}</tr>{body}</table></div>'
 
 
+def bar_chart(values: list[float], names: list[str], tips: list[str], title: str) -> str:
+    """Upright bars from zero to the largest, each with its name below and a tip on hovering."""
+    top = max(values) or 1
+    bars = "".join(
+        f'<div class="bar" title="{escape(tip, quote=True)}"><i style="height:{value / top:.1%}">'
+        f"</i><span>{escape(name)}</span></div>"
+        for value, name, tip in zip(values, names, tips, strict=True)
+    )
+    return (
+        f'<figure class="bar-chart"><figcaption>{escape(title)}; the tallest is {top:.2f}'
+        f'</figcaption><div class="columns">{bars}</div></figure>'
+    )
+
+
 def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
     """Shares (rows, columns) in [0, 1] as a table: the larger, the darker the cell."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)

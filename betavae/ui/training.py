@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -76,69 +77,82 @@ def build(studio: Studio) -> None:
         _measure_again(studio, names)
 
 
+# A plot's data are replaced, never its axes: Gradio 6 draws the axes of one update with the data of
+# the update before.
+
+
 def _curves(study: dict[str, Any]) -> None:
     gr.Markdown(CURVES)
     charts = list(study["curves"])
     chart = gr.Radio(charts, value=charts[0], label="Codes and factors", elem_id="curve-choice")
-    plot = gr.LinePlot(**_curve(study, charts[0]), elem_id="curve")
-    chart.input(lambda name: gr.LinePlot(**_curve(study, name)), chart, plot, **quiet)
+    plot = gr.LinePlot(
+        _curve(study, charts[0]),
+        x="log₂ L",
+        y="accuracy",
+        color="code",
+        tooltip=["code", "L", "accuracy"],
+        y_lim=[0, 1],
+        height=380,
+        title="Accuracy of the paper's metric",
+        elem_id="curve",
+    )
+    chart.input(lambda name: _curve(study, name), chart, plot, **quiet)
 
 
-def _curve(study: dict[str, Any], chart: str) -> dict[str, Any]:
-    lines = study["curves"][chart]
-    frame = pd.DataFrame(
+def _curve(study: dict[str, Any], chart: str) -> pd.DataFrame:
+    return pd.DataFrame(
         [
-            {"log₂ L": i, "L": pairs, "accuracy": round(mean, 4), "code": who}
-            for who, line in lines.items()
-            for i, (pairs, mean) in enumerate(zip(line["pairs"], line["mean"], strict=True))
+            {"log₂ L": math.log2(pairs), "L": pairs, "accuracy": round(mean, 4), "code": who}
+            for who, line in study["curves"][chart].items()
+            for pairs, mean in zip(line["pairs"], line["mean"], strict=True)
         ]
     )
-    return {
-        "value": frame,
-        "x": "log₂ L",
-        "y": "accuracy",
-        "color": "code",
-        "tooltip": ["code", "L", "accuracy"],
-        "y_lim": [0, 1],
-        "height": 380,
-        "title": f"Accuracy of the paper's metric, {chart}",
-    }
 
 
 def _sweep(study: dict[str, Any]) -> None:
     gr.Markdown(SWEEP)
     points = pd.DataFrame([point for point in study["sweep"] if "beta" in point])
-    points["log β_norm"] = points["log_beta_norm"].round(3)
-    choices = [(title, name) for name, title in SWEPT.items()]
+    points["β"] = [f"{beta:g}" for beta in points["beta"]]
     with gr.Row():
-        score = gr.Dropdown(choices, value="mig", label="Score", elem_id="sweep-choice")
-        against = gr.Radio(["log β_norm", "beta"], value="log β_norm", label="Against")
+        score = gr.Dropdown(
+            [(title, name) for name, title in SWEPT.items()],
+            value="mig",
+            label="Score",
+            elem_id="sweep-choice",
+        )
+        against = gr.Radio(
+            [("log β_norm", "log_beta_norm"), ("β", "beta")], value="log_beta_norm", label="Against"
+        )
     with gr.Row():
-        plot = gr.ScatterPlot(**_swept(points, "mig", "log β_norm"), elem_id="sweep")
+        plot = gr.ScatterPlot(
+            _swept(points, "mig", "log_beta_norm"),
+            x="against",
+            y="score",
+            tooltip=["run", "score"],
+            title="The score chosen above against β",
+            height=340,
+            elem_id="sweep",
+        )
         gr.ScatterPlot(
-            points.rename(columns={"kl": "rate: KL, nats", "reconstruction": "distortion, nats"}),
+            points.rename(
+                columns={"kl": "rate: KL, nats", "reconstruction": "distortion, nats", "mig": "MIG"}
+            ),
             x="rate: KL, nats",
             y="distortion, nats",
-            color="mig",
-            tooltip=["name", "mig", "beta"],
-            title="Rate and distortion, coloured by MIG",
+            color="β",
+            tooltip=["name", "MIG", "β"],
+            title="Rate and distortion, a colour a β",
             height=340,
             elem_id="rate-distortion",
         )
-    redraw = lambda name, x: gr.ScatterPlot(**_swept(points, name, x))  # noqa: E731
+    redraw = lambda name, axis: _swept(points, name, axis)  # noqa: E731
     gr.on([score.input, against.input], redraw, [score, against], plot, **quiet)
 
 
-def _swept(points: pd.DataFrame, name: str, against: str) -> dict[str, Any]:
-    title = SWEPT[name]
-    return {
-        "value": points.rename(columns={name: title}).round(4),
-        "x": against,
-        "y": title,
-        "tooltip": ["name", title],
-        "title": f"{title} against {'β' if against == 'beta' else against}",
-        "height": 340,
-    }
+def _swept(points: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"run": points["name"], "against": points[against], "score": points[name].astype(float)}
+    ).round(4)
 
 
 def _training_curves(studio: Studio) -> None:
@@ -154,32 +168,34 @@ def _training_curves(studio: Studio) -> None:
             [(title, name) for name, title in RECORDED.items()],
             value="validation_reconstruction",
             label="Recorded",
+            elem_id="history-column",
         )
     plot = gr.LinePlot(
-        **_history(studio, choices[0][1], "validation_reconstruction"), elem_id="history"
+        _history(studio, choices[0][1], "validation_reconstruction"),
+        x="step",
+        y="recorded",
+        tooltip=["step", "recorded"],
+        height=300,
+        title="What was recorded while it trained",
+        elem_id="history",
     )
     commands = gr.Code(
-        _commands(studio, choices[0][1]), language="shell", label="Commands", elem_id="commands"
+        _commands(studio, choices[0][1]),
+        language="shell",
+        label="Commands",
+        wrap_lines=True,
+        elem_id="commands",
     )
 
     def show(name: str, recorded: str):
-        return gr.LinePlot(**_history(studio, name, recorded)), _commands(studio, name)
+        return _history(studio, name, recorded), _commands(studio, name)
 
     gr.on([bundle.input, column.input], show, [bundle, column], [plot, commands], **quiet)
 
 
-def _history(studio: Studio, name: str, column: str) -> dict[str, Any]:
-    title = RECORDED[column]
+def _history(studio: Studio, name: str, column: str) -> pd.DataFrame:
     frame = pd.DataFrame(studio.bundles[name].history)
-    frame = frame.rename(columns={column: title})[["step", title]].dropna()
-    return {
-        "value": frame,
-        "x": "step",
-        "y": title,
-        "tooltip": ["step", title],
-        "title": studio.title(name),
-        "height": 300,
-    }
+    return frame[["step", column]].rename(columns={column: "recorded"}).dropna()
 
 
 def _commands(studio: Studio, name: str) -> str:
@@ -191,7 +207,7 @@ def _commands(studio: Studio, name: str) -> str:
 
 def _measure_again(studio: Studio, names: list[str]) -> None:
     gr.Markdown(AGAIN)
-    with gr.Row(equal_height=True):
+    with gr.Row():
         bundle = gr.Dropdown(
             [(studio.title(name), name) for name in names],
             value=names[-1],
