@@ -183,7 +183,6 @@ def _training_curves(studio: Studio) -> None:
         _commands(studio, choices[0][1]),
         language="shell",
         label="Commands",
-        wrap_lines=True,
         elem_id="commands",
     )
 

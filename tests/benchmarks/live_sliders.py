@@ -1,8 +1,9 @@
 """How live the sliders are: `python tests/benchmarks/live_sliders.py`.
 
-A real mouse drags a slider of the served models, side by side, in headless Chromium at 60 events a
-second. The reference, measured in the same run, is the same two models behind Gradio's sliders with
-their default events and two gr.Image. Latency is from a key press to the picture's paint.
+A real mouse drags a slider in headless Chromium at 60 events a second: of the served face models,
+side by side, and of a true factor of the 2D shapes, answered by two models' bars and pictures. The
+reference, measured in the same run, is the two face models behind Gradio's sliders with their
+default events and two gr.Image. Latency is from a key press to the picture's paint.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from betavae.ui.studio import Studio, data_uri
 
 SLIDERS = 32
 # Counts pictures and times them from the last input event, after the frame was painted.
-WATCH = """() => {
+WATCH = """root => {
   window.frames_drawn = 0; window.painted = []; window.pressed = 0;
   addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
   const done = asked => requestAnimationFrame(() => setTimeout(() => {
     window.frames_drawn++; window.painted.push(performance.now() - asked); }, 0));
-  const board = document.querySelector('.board');
+  const board = root && document.querySelector(root);
   if (board) board.addEventListener('drawn', event => done(event.detail.asked));
   else new MutationObserver(changes => {
     for (const {target} of changes) if (target.tagName === 'IMG')
@@ -46,22 +47,32 @@ def reference(studio: Studio) -> gr.Blocks:
 
     def decode(*values):
         return [
-            to_picture(studio.decode(name, torch.tensor([values]))[0]) for name in studio.names[:2]
+            to_picture(studio.decode(name, torch.tensor([values]))[0]) for name in studio.first_pair
         ]
 
     with gr.Blocks(analytics_enabled=False) as demo:
         with gr.Row():
-            images = [gr.Image(label=name, height=256) for name in studio.names[:2]]
+            images = [gr.Image(label=name, height=256) for name in studio.first_pair]
         sliders = [gr.Slider(-3, 3, 0, step=0.01, label=f"z{k}") for k in range(SLIDERS)]
         gr.on([slider.change for slider in sliders], decode, sliders, images)
     return demo
 
 
-def measure(page, slider: str, seconds: float, presses: int) -> dict[str, float]:
-    """Drag `slider` with the mouse, then press keys on it one by one."""
+def open_factors(page) -> None:
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-data").get_by_label("2D shapes").click()
+
+
+def measure(
+    page, root: str | None, slider: str, sweep: float, seconds: float, presses: int
+) -> dict[str, float]:
+    """Drag `slider` with the mouse, end to end in `sweep` seconds, then press keys one by one.
+
+    root  the component that says when it has drawn; None: any picture that changes counts
+    """
     page.wait_for_selector(slider)
     page.wait_for_timeout(3000)
-    page.evaluate(WATCH)
+    page.evaluate(WATCH, root)
     handle = page.locator(slider).first
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
@@ -70,7 +81,7 @@ def measure(page, slider: str, seconds: float, presses: int) -> dict[str, float]
     page.mouse.down()
     began, events = time.perf_counter(), 0
     while (now := time.perf_counter() - began) < seconds:
-        share = abs((now / 1.5) % 2 - 1)
+        share = abs((now / sweep) % 2 - 1)
         page.mouse.move(box["x"] + 12 + share * (box["width"] - 24), middle)
         events += 1
         time.sleep(max(0.0, events / 60 - (time.perf_counter() - began)))
@@ -119,20 +130,25 @@ def main() -> None:
         print(f"{name}: one decode {decode:.2f} ms, one frame {frame:.2f} ms, one core, median")
     results = {}
     with chromium() as browser:
-        for kind, demo, launch, slider in (
-            ("live board", layout.build(studio), layout.LAUNCH, ".latent input[type=range]"),
-            ("gr.Image, default events", reference(studio), {}, "input[type=range]"),
+        app = (layout.build(studio), layout.LAUNCH)
+        for kind, (demo, launch), opening, root, slider, sweep in (
+            ("live board", app, None, ".board", ".latent input[type=range]", 1.5),
+            # A factor moves in whole steps, 40 of them: swept sooner, to ask for 60 a second.
+            ("factors view", app, open_factors, ".factors", "[data-factor=orientation]", 0.6),
+            ("gr.Image, default events", (reference(studio), {}), None, None, "[type=range]", 1.5),
         ):
             with served(demo, **launch) as url:
                 page = browser.new_page(viewport={"width": 1280, "height": 900})
                 page.goto(url)
-                results[kind] = measure(page, slider, options.seconds, options.presses)
+                if opening:
+                    opening(page)
+                results[kind] = measure(page, root, slider, sweep, options.seconds, options.presses)
                 page.close()
     columns = list(next(iter(results.values())))
     print(f"{'two models side by side':26s}" + "".join(f"{c:>13s}" for c in columns))
     for kind, row in results.items():
         print(f"{kind:26s}" + "".join(f"{row[c]:13.1f}" for c in columns))
-    live, plain = results.values()
+    live, _, plain = results.values()
     print(
         f"live / gr.Image: {live['frames/s'] / max(plain['frames/s'], 0.1):.1f} times the frames, "
         f"{plain['key p50 ms'] / live['key p50 ms']:.1f} times sooner after a key press"
