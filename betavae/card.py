@@ -110,9 +110,14 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"{data['training_pictures']:,} pictures ({data['crop']}) for {training['steps_done']:,} "
         f"steps of {training['batch_size']}, seed {training['seed']}, "
         f"{config['seconds'] / 60:.0f} minutes on a CPU core or better, by code version "
-        f"`{config['code_version']}`. log β_norm = log(β·M/N) = {config['log_beta_norm']}.",
+        f"`{config['code_version']}`.{_beta_norm(config)}",
         *_selection(config),
     ]
+
+
+def _beta_norm(config: dict[str, Any]) -> str:
+    found = config.get("log_beta_norm")
+    return "" if found is None else f" log β_norm = log(β·M/N) = {found}."
 
 
 def _selection(config: dict[str, Any]) -> list[str]:

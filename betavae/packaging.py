@@ -110,8 +110,6 @@ def stored_faces(count: int) -> Tensor:
 
 def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:
     """The arguments of VAE at the top level, as the Hub's mixin reads them, and how it was made."""
-    pixels = config.channels * 64 * 64
-    beta = config.objective_settings.get("beta", 1.0)
     return {
         "architecture": config.architecture,
         "channels": config.channels,
@@ -120,7 +118,7 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
         "title": OBJECTIVES[config.objective].titled(config.objective_settings),
         "weights_sha256": digest(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in vae.parameters()),
-        "log_beta_norm": round(math.log(beta * config.latents / pixels), 4),
+        **_beta_norm(config),
         "training": {**state["config"], "steps_done": state["step"]},
         "seconds": round(state["seconds"]),
         "data": {
@@ -131,6 +129,14 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
         },
         "code_version": state["code_version"],
     }
+
+
+def _beta_norm(config: TrainingConfig) -> dict[str, float]:
+    """log(β·M/N) for M latents and N pixel values, where β weighs the whole KL."""
+    if config.objective not in ("vae", "beta-vae"):
+        return {}
+    beta = config.objective_settings.get("beta", 1.0)
+    return {"log_beta_norm": round(math.log(beta * config.latents / (config.channels * 4096)), 4)}
 
 
 def _save_weights(vae: VAE, path: Path) -> None:

@@ -163,7 +163,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
-        self.objective.after_step()
+        self.objective.after_step(self.processes.average_gradients)
         self.step += 1
         kl = posterior.kl().sum(1).mean()
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})

@@ -48,8 +48,13 @@ def refuse_foreign_settings(chosen: dict, objective: str) -> None:
         raise TrainingError(f"--{foreign[0]} is no setting of the objective {objective}.")
 
 
-def all_settings() -> dict[str, float]:
-    return {k: v for kind in OBJECTIVES.values() for k, v in settings(kind).items()}
+def all_settings() -> dict[str, str]:
+    """Every weight of any objective -> the objectives that have it, with their defaults."""
+    found: dict[str, list[str]] = {}
+    for objective, kind in OBJECTIVES.items():
+        for name, value in settings(kind).items():
+            found.setdefault(name, []).append(f"{objective}: {value:g}")
+    return {name: ", ".join(places) for name, places in found.items()}
 
 
 def positive(text: str) -> int:

@@ -18,7 +18,8 @@ def irs(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     For latent l and factor f: 1 - mean over values v of the 99 % quantile of |z_l - E[z_l | f = v]|
     over pictures with f = v, as a share of the largest |z_l - E[z_l]|; the best factor of each
     latent, averaged with that largest deviation as weight (section 4 there, and
-    disentanglement_lib). 10,000 pictures. Constant latents are left out; 0 if all are constant.
+    disentanglement_lib), so that a latent's scale counts. 10,000 pictures. Constant latents are
+    left out; 0 if all are constant.
 
     Parts: `matrix` (latents left, F), `latents` that are left, `per_latent`.
     """

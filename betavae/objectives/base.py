@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -41,8 +42,9 @@ class Objective(nn.Module):
         """posterior (N, L), one sample z (N, L) of it, the step from 0 -> a scalar."""
         raise TypeError(f"{type(self).__name__} must define forward")
 
-    def after_step(self) -> None:
-        """Called once the model's weights have moved: a part of its own may be trained here."""
+    def after_step(self, average_gradients: Callable[[nn.Module], None]) -> None:
+        """Called once the model's weights have moved: a part of its own may be trained here, its
+        gradients averaged over processes by `average_gradients`."""
 
 
 def settings(objective: type[Objective]) -> dict[str, float]:
