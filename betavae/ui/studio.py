@@ -32,9 +32,10 @@ class Reconstruction:
 
     picture: Image.Image  # 64x64
     code: Tensor  # (L,), the posterior mean
+    difference: Tensor  # (C, 64, 64) in [0, 1]: grey where right, lighter where too bright
     psnr: float  # dB
     ssim: float
-    kl: float  # nats
+    kl: Tensor  # (L,), nats
 
 
 class Studio:
@@ -106,9 +107,10 @@ class Studio:
         return Reconstruction(
             picture=to_picture(likelihood.mean[0]),
             code=posterior.mean[0].clone(),
+            difference=((likelihood.mean - images)[0] / 2 + 0.5).clone(),
             psnr=psnr(images, likelihood.mean).item(),
             ssim=ssim(images, likelihood.mean).item(),
-            kl=posterior.kl().sum().item(),
+            kl=posterior.kl()[0].clone(),
         )
 
     def stored_face(self, index: int) -> dict[str, Tensor]:

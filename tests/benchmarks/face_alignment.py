@@ -25,7 +25,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from betavae import faces
+from betavae import faces, geometry
 from betavae.data.celeba import FRAME, SPLITS
 from betavae.data.images import files_in_zip
 
@@ -165,9 +165,9 @@ def report(name: str, align: Aligner, with_face, without, large: int) -> None:
 
 def compare(matrix: np.ndarray, frame_to_canvas: np.ndarray) -> tuple[float, float]:
     """Mean error of the two eyes in eye distances, and the turn that is left, in degrees."""
-    left = faces._compose(matrix, frame_to_canvas)  # from the true frame to the aligned one
+    left = geometry.compose(matrix, frame_to_canvas)  # from the true frame to the aligned one
     eyes = faces.TEMPLATE[:2]
-    error = np.hypot(*(faces._apply(left, eyes) - eyes).T).mean() / faces.EYE_DISTANCE
+    error = np.hypot(*(geometry.apply(left, eyes) - eyes).T).mean() / faces.EYE_DISTANCE
     return float(error), float(abs(np.degrees(np.arctan2(left[1, 0], left[0, 0]))))
 
 

@@ -1,0 +1,51 @@
+// The blend slider: codes between two faces. Gradio runs this once, after live.js.
+const root = element.querySelector('.blend');
+const state = {from: null, to: null, share: 0.5};
+const pictures = {};
+
+const range = make('input', {type: 'range', min: 0, max: 1, step: 0.005, value: 0.5});
+range.setAttribute('aria-label', 'From the first face to the second');
+const status = make('p', {className: 'caption'});
+status.setAttribute('role', 'status');
+const stage = make('div', {className: 'stage'}, ...props.models.map(model => {
+  pictures[model.name] = make('canvas', {width: SIZE, height: SIZE});
+  pictures[model.name].dataset.model = model.name;
+  pictures[model.name].setAttribute('role', 'img');
+  pictures[model.name].setAttribute('aria-label', `Blend by ${model.title}`);
+  return make('figure', {}, pictures[model.name], make('figcaption', {textContent: model.title}));
+}));
+
+function codes() {
+  const mix = (a, b) => a.map((value, i) => value + state.share * (b[i] - value));
+  return Object.fromEntries(props.models.filter(m => state.from[m.name] && state.to[m.name])
+    .map(m => [m.name, mix(state.from[m.name], state.to[m.name])]));
+}
+async function draw(answer) {
+  if (!answer || answer.error) { status.textContent = answer?.error ?? 'The server does not answer.'; return false; }
+  const names = Object.keys(answer.pictures);
+  const images = await Promise.all(names.map(name => load(answer.pictures[name])));
+  names.forEach((name, i) => enlarge(images[i], pictures[name]));
+  status.textContent = '';
+  root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
+  return true;
+}
+const want = newestWins(props.in_flight, () => server.frame({codes: codes(), output: 'mean'}), draw,
+  () => { status.textContent = 'The server does not answer; the picture is not up to date.'; });
+
+range.addEventListener('input', () => {
+  state.share = +range.value;
+  range.style.setProperty('--at', `${state.share * 100}%`);
+  if (state.from) want();
+});
+function obey() {
+  const value = JSON.parse(JSON.stringify(props.value ?? {}));
+  state.from = value.from ?? null;
+  state.to = value.to ?? null;
+  root.hidden = !state.from || !state.to;
+  if (!root.hidden) want();
+}
+range.style.setProperty('--at', '50%');
+root.append(stage, make('div', {className: 'ends'}, make('span', {textContent: 'first'}), range,
+  make('span', {textContent: 'second'})), status);
+watch('value', obey);
+obey();

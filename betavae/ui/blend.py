@@ -1,0 +1,68 @@
+"""Blend two faces: a slider between two uploads, in code space, live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from betavae.photos import PhotoError
+from betavae.ui.board import IN_FLIGHT, describe, server_functions
+from betavae.ui.markup import notice
+from betavae.ui.studio import Studio
+
+HERE = Path(__file__).parent
+INTRODUCTION = (
+    "**Blend two faces.** Upload a second photo, and slide from one face to the other: a straight "
+    "line between their two codes, decoded as you drag."
+)
+WAITING = notice("The first face is the one above.")
+
+
+def build(
+    studio: Studio, found: gr.State, board: gr.HTML, photo_input: Callable[..., gr.Image]
+) -> None:
+    """Lay out the section; `found` holds the first face."""
+    with gr.Accordion("Blend with another face", open=False, elem_id="blend"), gr.Row():
+        with gr.Column(scale=2, min_width=260):
+            gr.Markdown(INTRODUCTION)
+            photo = photo_input(label="Another photo with a face", elem_id="blend-photo")
+        with gr.Column(scale=5, min_width=300):
+            message = gr.HTML(WAITING, elem_id="blend-message")
+            slider = gr.HTML(
+                {},
+                html_template="<div class='blend'></div>",
+                css_template=(HERE / "blend.css").read_text(),
+                js_on_load=(HERE / "live.js").read_text() + (HERE / "blend.js").read_text(),
+                server_functions=server_functions(studio)[:1],
+                models=[describe(studio, name) for name in studio.photo_names],
+                in_flight=IN_FLIGHT,
+                elem_id="blend-slider",
+                apply_default_css=False,
+            )
+
+    def second(path: str | None, state: dict[str, Any] | None):
+        from betavae.ui.reconstruct import take_apart  # it builds this section
+
+        if path is None:
+            return WAITING, {}
+        if not state:
+            return notice("Upload the first face above, then this one again.", wrong=True), {}
+        try:
+            _, other, face = take_apart(studio, path)
+        except PhotoError as error:
+            return notice(str(error), wrong=True), {}
+        note = "" if face else notice("No face was found; the photo's centre is used.", wrong=True)
+        return note, {"from": state["codes"], "to": other["codes"], "at": time.time()}
+
+    photo.change(
+        second,
+        [photo, found],
+        [message, slider],
+        api_visibility="private",
+        concurrency_limit=2,
+        concurrency_id="looking",
+    )

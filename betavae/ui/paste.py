@@ -1,0 +1,117 @@
+"""Paste back: the face as it was edited on the board, put into the photo that it came from."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import torch
+from PIL import Image
+
+from betavae.faces import AlignedFace
+from betavae.pasting import paste_back
+from betavae.photos import PhotoError, open_photo
+from betavae.ui import checks
+from betavae.ui.markup import notice
+from betavae.ui.studio import Studio
+
+SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
+CHANGE, FACE = "only what changed", "the whole face"
+INTRODUCTION = (
+    "**Paste back.** Edit your face in Traverse, come back, and put it into your photo. *Only what "
+    "changed* keeps the photo's detail; *the whole face* is the decoder's picture."
+)
+# The board is in another tab: what its sliders say is read in the browser.
+READ_BOARD = """(codes, model, kind, state) =>
+  [document.querySelector('#board .board')?.codes?.() ?? null, model, kind, state]"""
+
+
+def build(studio: Studio, found: gr.State) -> None:
+    """Lay out the section; `found` holds what the upload's face was found to be."""
+    names = studio.photo_names
+    if not names:
+        return
+    with gr.Accordion("Paste back into the photo", open=False, elem_id="paste"):
+        gr.Markdown(INTRODUCTION)
+        with gr.Row():
+            model = gr.Dropdown(
+                [(studio.title(name), name) for name in names],
+                value=names[0],
+                label="As edited with",
+                elem_id="paste-model",
+            )
+            kind = gr.Radio([CHANGE, FACE], value=CHANGE, label="Paste", elem_id="paste-kind")
+            button = gr.Button("Paste back", variant="primary", elem_id="paste-button")
+        message = gr.HTML(elem_id="paste-message")
+        compared = gr.ImageSlider(
+            label="Before and after", visible=False, interactive=False, elem_id="paste-result"
+        )
+        download = gr.DownloadButton("Download", visible=False, elem_id="paste-download")
+        codes = gr.JSON(visible=False)
+
+    def put_back(codes: dict | None, name: str, kind: str, state: dict[str, Any] | None):
+        try:
+            before, after = pasted(studio, codes, name, kind, state)
+        except (checks.Refused, PhotoError) as error:
+            sentence = notice(str(error), wrong=True)
+            return sentence, gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
+        path = Path(tempfile.mkdtemp(dir=_cache())) / "edited.jpg"
+        after.save(path, quality=95)
+        shown = tuple(_at_most(picture, SHOWN_SIDE) for picture in (before, after))
+        return (
+            "",
+            gr.ImageSlider(shown, visible=True),
+            gr.DownloadButton(value=str(path), visible=True),
+        )
+
+    button.click(
+        put_back,
+        [codes, model, kind, found],
+        [message, compared, download],
+        js=READ_BOARD,
+        api_visibility="private",
+        concurrency_limit=2,
+        concurrency_id="looking",
+    )
+
+
+def pasted(
+    studio: Studio, codes: Any, name: str, kind: str, state: dict[str, Any] | None
+) -> tuple[Image.Image, Image.Image]:
+    """The photo before and after. Raises Refused or PhotoError, each with one sentence."""
+    if not state:
+        raise checks.Refused("Upload a photo first.")
+    if state["matrix"] is None:
+        raise checks.Refused("No face was found in this photo; crop it by hand first.")
+    name = checks.model_name(name, studio.photo_names)
+    edited = codes.get(name) if isinstance(codes, dict) else None
+    if edited is None:
+        raise checks.Refused("Edit the face in Traverse first.")
+    edited = checks.codes(edited, studio.bundles[name].vae.latents)
+    photo = open_photo(state["path"])
+    own = studio.decode(name, torch.tensor([state["codes"][name]]))
+    pictures = [_as_array(picture) for picture in (studio.decode(name, edited)[0], own[0])]
+    frame = Image.new("RGB", (1, 1))  # only the matrix is used
+    face = AlignedFace(frame, frame, 0.0, ((0, 0), (0, 0)), np.asarray(state["matrix"]), ())
+    return photo, paste_back(photo, face, pictures[0], pictures[1] if kind == CHANGE else None)
+
+
+def _as_array(picture: torch.Tensor) -> np.ndarray:
+    return picture.permute(1, 2, 0).numpy()
+
+
+def _at_most(picture: Image.Image, side: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((side, side))
+    return small
+
+
+def _cache() -> str:
+    """Gradio's own temporary folder, whose old files it deletes."""
+    from gradio.utils import get_upload_folder
+
+    Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
+    return get_upload_folder()

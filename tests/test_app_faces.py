@@ -1,0 +1,230 @@
+"""An uploaded face in the app: chosen, cropped by hand, edited, pasted back, blended."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from browser import BETA, assert_shows, code_on_page, settle
+from PIL import Image
+from skimage.data import astronaut
+
+from betavae import bundles
+from betavae.data.images import to_tensor
+from betavae.faces import align_face
+from betavae.ui import checks, paste
+from betavae.ui.reconstruct import take_apart, unusual
+from betavae.ui.studio import Studio
+
+FACES = ("celeba-vae", BETA)
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio()
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory):
+    path = tmp_path_factory.mktemp("portrait") / "portrait.png"
+    Image.fromarray(astronaut()).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def two_faces(tmp_path_factory):
+    """The portrait beside a smaller, darker copy of it."""
+    face = Image.fromarray(astronaut()).crop((80, 0, 380, 300))
+    both = Image.new("RGB", (560, 300), "gray")
+    both.paste(face, (0, 0))
+    both.paste(face.resize((220, 220)).point(lambda value: value // 2), (320, 40))
+    path = tmp_path_factory.mktemp("two") / "two.png"
+    both.save(path)
+    return path
+
+
+@pytest.fixture
+def tab(page):
+    page.get_by_role("tab", name="Reconstruct").click()
+    return page
+
+
+def upload(page, path, where="#photo"):
+    page.set_input_files(f"{where} input[type=file]", path)
+    page.wait_for_selector("#reconstruction .cards")
+
+
+def picture_of(page, selector) -> np.ndarray:
+    uri = page.locator(selector).first.get_attribute("src")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"))
+
+
+def code_of(crop, name=BETA) -> torch.Tensor:
+    with torch.no_grad():
+        return bundles.load(name).vae.encode(to_tensor(crop)[None].float() / 255).mean[0]
+
+
+class TestCards:
+    def test_difference_figures_and_what_the_face_uses_most(self, tab, portrait):
+        upload(tab, portrait)
+        assert tab.locator("#reconstruction .pictures img").count() == 1 + 2 * len(FACES)
+        crop = align_face(Image.open(portrait)).crop
+        bundle = bundles.load(BETA)
+        with torch.no_grad():
+            posterior = bundle.vae.encode(to_tensor(crop)[None].float() / 255)
+        first = int(posterior.kl()[0].argmax())
+        item = unusual(bundle, first, float(posterior.mean[0, first]))
+        assert item in tab.locator("#reconstruction figure").nth(2).inner_text()
+
+    def test_how_unusual_points_where_the_attribute_does(self, studio):
+        bundle = studio.bundles[BETA]
+        for latent in bundle.active:
+            text = unusual(bundle, latent.index, latent.mean + 2 * latent.deviation)
+            sign = 1.0
+            if latent.label != f"z{latent.index}":
+                sign = np.sign(latent.tracks[0]["correlation"])
+                assert latent.tracks[0]["name"] in text
+            assert f"{2 * sign:+.1f} s.d." in text
+
+    def test_one_of_several_faces_is_chosen(self, tab, two_faces):
+        upload(tab, two_faces)
+        assert "2 faces found" in tab.inner_text("#reconstruction")
+        before = picture_of(tab, "#reconstruction .pictures img")
+        tab.locator("#which").get_by_label("2").click()
+        tab.wait_for_function(
+            "old => document.querySelector('#reconstruction .pictures img').src !== old",
+            arg=tab.locator("#reconstruction .pictures img").first.get_attribute("src"),
+        )
+        after = picture_of(tab, "#reconstruction .pictures img")
+        assert after.mean() < 0.7 * before.mean(), "the second face is the dark one"
+        tab.locator("#which").get_by_label("1").click()
+        tab.wait_for_timeout(1500)
+        assert np.array_equal(picture_of(tab, "#reconstruction .pictures img"), before)
+
+    def test_an_example_needs_no_upload(self, tab):
+        tab.locator("#reconstruct, .gallery-item, button.gallery-item").last.click()
+        tab.wait_for_selector("#reconstruction .cards")
+        assert len(re.findall(r"PSNR", tab.inner_text("#reconstruction"))) == len(FACES)
+
+
+class TestByHand:
+    def test_without_a_face_the_crop_opens_and_moves(self, tab, tmp_path):
+        rows = np.linspace(0, 255, 300).astype(np.uint8)
+        Image.fromarray(np.tile(rows, (200, 1))).save(tmp_path / "gradient.png")
+        upload(tab, tmp_path / "gradient.png")
+        slider = tab.locator("#hand-x input[type=range]")
+        slider.wait_for(state="visible")
+        slider.focus()
+        for _ in range(20):
+            tab.keyboard.press("ArrowRight")
+        tab.wait_for_function(
+            "document.querySelector('#reconstruction').innerText.includes('The crop is yours')"
+        )
+        tab.wait_for_timeout(1500)
+        assert picture_of(tab, "#reconstruction .pictures img").mean() > 150, "right of the middle"
+
+
+class TestPasteBack:
+    def test_an_edited_face_is_put_back_and_can_be_downloaded(self, tab, portrait):
+        upload(tab, portrait)
+        tab.get_by_role("button", name="Edit in Traverse").click()
+        tab.wait_for_function("document.querySelector('.status').textContent === 'Your face.'")
+        settle(tab)
+        slider = tab.locator(f".latent input[type=range][data-model={FACES[0]}]").first
+        slider.focus()
+        for _ in range(200):
+            tab.keyboard.press("ArrowRight")
+        settle(tab)
+        tab.get_by_role("tab", name="Reconstruct").click()
+        tab.get_by_text("Paste back into the photo").click()
+        tab.get_by_role("button", name="Paste back", exact=True).click()
+        tab.wait_for_selector("#paste-result img")
+        with tab.expect_download() as download:
+            tab.locator("#paste-download").click()
+        pasted = np.asarray(Image.open(download.value.path()).convert("RGB"), float)
+        before = astronaut().astype(float)
+        assert pasted.shape == before.shape
+        (left, top), (right, bottom) = align_face(Image.open(portrait)).eyes
+        change = np.abs(pasted - before).mean(2)
+        middle = change[int(top) - 20 : int(bottom) + 60, int(left) - 20 : int(right) + 20]
+        assert middle.mean() > 3 and change[-60:].mean() < 2, "only JPEG far from the face"
+
+    @pytest.mark.parametrize(
+        ("codes", "change", "sentence"),
+        [
+            (None, {}, "Edit the face in Traverse first"),
+            ({BETA: [float("nan")] * 32}, {}, "Each latent must be finite"),
+            ({BETA: [0.0] * 10_000}, {}, "a list of 32 numbers, not 10000"),
+            ({BETA: [0.0] * 32}, {"matrix": None}, "crop it by hand first"),
+        ],
+    )
+    def test_nonsense_gets_one_sentence(self, studio, portrait, codes, change, sentence):
+        _, state, _ = take_apart(studio, str(portrait))
+        with pytest.raises(checks.Refused, match=sentence):
+            paste.pasted(studio, codes, BETA, paste.CHANGE, {**state, **change})
+        with pytest.raises(checks.Refused, match="Upload a photo first"):
+            paste.pasted(studio, codes, BETA, paste.CHANGE, None)
+
+
+class TestBlend:
+    def test_the_ends_are_the_two_faces_and_the_middle_lies_between(self, tab, portrait, tmp_path):
+        mirrored = Image.fromarray(astronaut()[:, ::-1])
+        mirrored.save(tmp_path / "mirrored.png")
+        upload(tab, portrait)
+        tab.get_by_text("Blend with another face").click()
+        tab.set_input_files("#blend-photo input[type=file]", tmp_path / "mirrored.png")
+        tab.wait_for_function("+document.querySelector('.blend')?.dataset.frames >= 1")
+        codes = [code_of(align_face(p).crop) for p in (Image.open(portrait), mirrored)]
+        for share in (0.0, 0.5, 1.0):
+            frames = tab.evaluate("+document.querySelector('.blend').dataset.frames")
+            tab.locator("#blend-slider input").evaluate(
+                "(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", share
+            )
+            tab.wait_for_function(f"+document.querySelector('.blend').dataset.frames > {frames}")
+            tab.wait_for_timeout(200)
+            uri = tab.evaluate(
+                f"document.querySelector('.blend canvas[data-model={BETA}]').toDataURL()"
+            )
+            shown = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB")
+            code = codes[0] + share * (codes[1] - codes[0])
+            with torch.no_grad():
+                expected = bundles.load(BETA).vae.decode(code[None]).mean[0]
+            small = np.asarray(shown.resize((64, 64), Image.Resampling.BOX), float) / 255
+            assert np.abs(small - expected.permute(1, 2, 0).numpy()).mean() < 0.015
+
+
+def test_two_people_never_see_each_others_face(browser, url, portrait, tmp_path):
+    """Two browsers at once: one uploads; the other's page and board stay as they were."""
+    dark = Image.fromarray(astronaut() // 2)
+    dark.save(tmp_path / "dark.png")
+    contexts = [browser.new_context() for _ in range(2)]
+    pages = [context.new_page() for context in contexts]
+    for page in pages:
+        page.set_default_timeout(15_000)
+        page.goto(url)
+        page.wait_for_selector(".board canvas")
+        settle(page)
+    others_code = code_on_page(pages[1])
+    pages[0].get_by_role("tab", name="Reconstruct").click()
+    upload(pages[0], portrait)
+    pages[0].get_by_role("button", name="Edit in Traverse").click()
+    pages[0].wait_for_function("document.querySelector('.status').textContent === 'Your face.'")
+    settle(pages[0])
+    assert torch.equal(code_on_page(pages[1]), others_code)
+    pages[1].get_by_role("tab", name="Reconstruct").click()
+    assert pages[1].locator("#reconstruction .cards").count() == 0
+    # Each edits a face of its own: the codes on each page are those of that face alone.
+    upload(pages[1], tmp_path / "dark.png")
+    pages[1].get_by_role("button", name="Edit in Traverse").click()
+    pages[1].wait_for_function("document.querySelector('.status').textContent === 'Your face.'")
+    settle(pages[1])
+    mine, theirs = (code_of(align_face(p).crop) for p in (Image.open(portrait), dark))
+    for page, code in zip(pages, (mine, theirs), strict=True):
+        assert (code_on_page(page) - code.clamp(-3, 3)).abs().max() < 0.011
+        assert_shows(page, code)
+    for context in contexts:
+        context.close()

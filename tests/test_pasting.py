@@ -1,0 +1,101 @@
+"""A face cut out by hand, and pasted back where it came from."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from betavae.faces import align_face
+from betavae.pasting import align_by_hand, paste_back
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return Image.fromarray(astronaut())
+
+
+def as_floats(picture):
+    return np.asarray(picture, float) / 255
+
+
+def crop_square(face):
+    """The centre and the side of the crop in the photo, as `align_by_hand` takes them."""
+    scale = np.hypot(face.matrix[0, 0], face.matrix[1, 0])
+    linear = np.linalg.inv(face.matrix[:, :2])
+    centre = linear @ (np.array([89.0, 109.0]) - face.matrix[:, 2])
+    tilt = -np.degrees(np.arctan2(face.matrix[1, 0], face.matrix[0, 0]))
+    return tuple(centre), 148 / scale, tilt
+
+
+def test_the_hand_can_do_what_the_detector_did(portrait):
+    face = align_face(portrait)
+    by_hand = align_by_hand(portrait, *crop_square(face))
+    assert np.abs(by_hand.matrix - face.matrix).max() < 1e-6
+    assert np.abs(as_floats(by_hand.crop) - as_floats(face.crop)).mean() < 0.01
+
+
+def test_a_tilted_head_is_put_upright():
+    photo = Image.new("RGB", (300, 300), "black")
+    photo.paste(Image.new("RGB", (20, 100), "white"), (140, 100))
+    leaning = photo.rotate(-30, center=(150, 150))  # Pillow turns anticlockwise
+    crop = as_floats(align_by_hand(leaning, (150, 150), 200, tilt=30).crop)
+    straight = as_floats(align_by_hand(photo, (150, 150), 200).crop)
+    assert np.abs(crop - straight).mean() < 0.01
+
+
+@pytest.mark.parametrize("numbers", [((1, 2), 0), ((1, 2), -5), ((float("nan"), 2), 9)])
+def test_a_square_that_is_none_is_refused(portrait, numbers):
+    with pytest.raises(ValueError, match="The square needs"):
+        align_by_hand(portrait, *numbers)
+
+
+def test_pasting_the_crop_itself_changes_little(portrait):
+    face = align_face(portrait)
+    pasted = paste_back(portrait, face, as_floats(face.crop))
+    difference = np.abs(as_floats(pasted) - as_floats(portrait))
+    assert difference.mean() < 0.01 and difference.max() > 0
+    no_change = paste_back(portrait, face, as_floats(face.crop), as_floats(face.crop))
+    assert np.abs(as_floats(no_change) - as_floats(portrait)).max() <= 1 / 255
+
+
+@pytest.mark.parametrize("only_the_change", [False, True])
+def test_what_is_pasted_lies_on_the_face_with_a_soft_edge(portrait, only_the_change):
+    face = align_face(portrait)
+    mine = as_floats(face.crop)
+    red = mine.copy()
+    red[20:44, 20:44] = (1, 0, 0)
+    pasted = paste_back(portrait, face, red, mine if only_the_change else None)
+    difference = np.abs(as_floats(pasted) - as_floats(portrait)).sum(2)
+    (x, y), side, _ = crop_square(face)
+    rows, columns = np.nonzero(difference > 0.2)
+    assert abs(rows.mean() - y) < side * 0.08 and abs(columns.mean() - x) < side * 0.08
+    far = np.ones_like(difference, bool)
+    reach = int(side * 0.75)
+    far[max(0, int(y) - reach) : int(y) + reach, max(0, int(x) - reach) : int(x) + reach] = False
+    assert difference[far].max() == 0
+    # Going outward from the middle to the square's edge the change dies down to nothing.
+    edge = difference[int(y), int(x + side / 2) - 3 : int(x + side / 2) + 3]
+    assert edge.max() < 0.05
+
+
+def test_a_face_at_the_photos_border(portrait):
+    face = align_by_hand(portrait, (5, 5), 200)
+    pasted = paste_back(portrait, face, np.ones((64, 64, 3)))
+    assert pasted.size == portrait.size
+    assert as_floats(pasted)[5, 5].min() > 0.99
+    outside = align_by_hand(portrait, (-500, -500), 100)
+    assert np.array_equal(paste_back(portrait, outside, np.ones((64, 64, 3))), portrait)
+
+
+def test_a_chosen_face_is_aligned_instead_of_the_largest(portrait):
+    """Two faces side by side, one smaller: each can be had."""
+    face = portrait.crop((80, 0, 380, 300))
+    both = Image.new("RGB", (560, 300), "gray")
+    both.paste(face, (0, 0))
+    both.paste(face.resize((220, 220)), (320, 40))
+    largest = align_face(both)
+    assert len(largest.faces) == 2
+    left, top, right, bottom = largest.faces[1]
+    other = align_face(both, at=((left + right) / 2, (top + bottom) / 2))
+    assert largest.eyes[0][0] < 300 < other.eyes[0][0]
+    assert np.abs(as_floats(other.crop) - as_floats(largest.crop)).mean() < 0.06
