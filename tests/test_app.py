@@ -197,6 +197,28 @@ class TestCompare:
         assert page.locator("#compare-bars .bar-chart").count() == 2
         assert page.locator("#compare-bars .bar").count() == 64
 
+    def test_rows_are_paired_by_correlation(self, page):
+        """Each active latent of the β-VAE stands beside the VAE's latent that follows it best."""
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_selector("#matched img")
+        one, other = (bundles.load(name) for name in (BETA, "celeba-vae"))
+        matrix = np.corrcoef(one.codes.T, other.codes.T)[:32, 32:]
+        rows = page.locator("#matched .pair:not(.heads)")
+        assert rows.count() == len(one.active)
+        for row, latent in zip(rows.all_inner_texts(), one.active, strict=True):
+            partner = int(np.abs(matrix[latent.index]).argmax())
+            assert f"z{latent.index}" in row and f"z{partner}" in row
+            assert f"{matrix[latent.index, partner]:+.2f}" in row
+
+    def test_all_models_of_the_data(self, page):
+        page.get_by_role("tab", name="Compare").click()
+        page.locator("#compare-data").get_by_label("2D shapes").click()
+        page.wait_for_selector("#factors .model canvas")
+        for name in ("shapes2d-vae", "shapes2d-beta-vae"):
+            scores = bundles.load(name).metrics["scores"]
+            assert f"{scores['mig']:.3f}" in page.inner_text("#every")
+        page.wait_for_selector("#plane canvas, #plane svg", state="attached")
+
     def test_choosing_a_model_redraws(self, page):
         page.get_by_role("tab", name="Compare").click()
         page.wait_for_selector("#faces img")

@@ -196,6 +196,14 @@ class TestTraining:
             page.wait_for_selector(f"{plot} canvas, {plot} svg", state="attached")
         assert "python -m betavae train" in page.inner_text("#commands")
 
+    def test_attributes_have_their_best_latents(self, page):
+        page.get_by_role("tab", name="Training & metrics").click()
+        page.locator("#attributes summary").click()
+        text = page.inner_text("#attributes")
+        for name in ("celeba-vae", "celeba-beta-vae"):
+            best = bundles.load(name).metrics["attributes"]["smiling"]
+            assert f"{best['auroc']:.3f} (z{best['latent']})" in text
+
     def test_choosing_a_bundle_shows_its_commands(self, page):
         page.get_by_role("tab", name="Training & metrics").click()
         page.get_by_label("Bundle").first.click()

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+import pandas as pd
 import torch
 
 from betavae.bundle import Bundle, pair_latents
@@ -18,6 +19,7 @@ from betavae.ui.studio import FAMILIES, Studio
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents
+MOST = 3  # models side by side
 FACES = (  # score, heading, digits
     ("psnr", "PSNR, dB", 2),
     ("ssim", "SSIM", 3),
@@ -38,9 +40,9 @@ SHAPES = (
     ("active_latents", "Active latents", 0),
 )
 INTRODUCTION = (
-    "**The same pictures, two codes.** A larger β leaves fewer active latents: each does one "
-    "thing, and detail is lost. Matched rows show, for each active latent of the second model, "
-    "the latent of the first that varies with it over the same pictures."
+    "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
+    "show, for each active latent of the model that has the fewest, the latent of each other model "
+    "that varies with it over the same pictures."
 )
 HEAT = (
     "How much each latent tells about each factor: the share I(z; v) / H(v) of the factor's "
@@ -65,7 +67,7 @@ def build(studio: Studio) -> None:
             min_width=180,
             visible=len(families) > 1,
         )
-        one, other = (_choice(studio, families[first], place) for place in (0, 1))
+        models = [_choice(studio, families[first], place) for place in range(MOST)]
         start = gr.Slider(
             0,
             studio.faces() - PICTURES,
@@ -88,47 +90,66 @@ def build(studio: Studio) -> None:
     matched = gr.HTML(elem_id="matched")
     gr.Markdown("### KL per latent")
     bars = gr.HTML(elem_id="compare-bars")
+    gr.Markdown("### Every model of these data")
+    every = gr.HTML(elem_id="every")
+    plane = gr.ScatterPlot(
+        _plane(studio, families[first]),
+        x="rate: KL, nats",
+        y="distortion: squared error × 1000",
+        color="model",
+        tooltip=["model", "rate: KL, nats", "distortion: squared error × 1000"],
+        title="Rate and distortion, over the validation split",
+        height=340,
+        elem_id="plane",
+    )
 
-    def show_pictures(first: str, second: str, index: int):
-        index = int(index)
-        return _pictures(studio, [first, second], index), _matched(studio, first, second, index)
+    def show_pictures(one: str, two: str, three: str, index: int):
+        names = list(dict.fromkeys(name for name in (one, two, three) if name))
+        return _pictures(studio, names, int(index)), _matched(studio, names, int(index))
 
-    def show_models(first: str, second: str, index: int):
-        shapes = studio.family(first) == "shapes2d"
-        pair = [first, second]
+    def show_models(one: str, two: str, three: str, index: int):
+        names = list(dict.fromkeys(name for name in (one, two, three) if name))
+        shapes = studio.family(one) == "shapes2d"
         return (
             gr.Column(visible=shapes),
-            {"models": pair if shapes else []},
-            _scores(studio, pair),
-            gr.HTML(_heat_maps(studio, pair) if shapes else "", visible=shapes),
-            *show_pictures(first, second, index),
-            _kl_bars(studio, pair),
+            {"models": names if shapes else []},
+            _scores(studio, names),
+            gr.HTML(_heat_maps(studio, names) if shapes else "", visible=shapes),
+            *show_pictures(one, two, three, index),
+            _kl_bars(studio, names),
         )
 
     def show_data(family: str, index: int):
         names = families[family]
-        choices = [_choice(studio, names, place) for place in (0, 1)]
-        return *choices, *show_models(*names[:2], index)
+        return (
+            *(_choice(studio, names, place) for place in range(MOST)),
+            *show_models(*names[:2], "", index),
+            _every(studio, names),
+            _plane(studio, names),
+        )
 
-    inputs = [one, other, start]
+    inputs = [*models, start]
     everything = [factors_group, factors, scores, heat, pictures, matched, bars]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    data.input(show_data, [data, start], [one, other, *everything], **quiet)
-    gr.on([one.input, other.input], show_models, inputs, everything, **quiet)
+    data.input(show_data, [data, start], [*models, *everything, every, plane], **quiet)
+    gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
     start.release(show_pictures, inputs, [pictures, matched], **quiet)
     pair = families[first][:2]
     scores.value = _scores(studio, pair)
-    pictures.value, matched.value = show_pictures(*pair, 0)
+    pictures.value, matched.value = show_pictures(*pair, "", 0)
     bars.value = _kl_bars(studio, pair)
+    every.value = _every(studio, families[first])
 
 
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
+    choices = [(studio.title(name), name) for name in names]
+    optional = place == MOST - 1
     return gr.Dropdown(
-        [(studio.title(name), name) for name in names],
-        value=names[place],
-        label=("First model", "Second model")[place],
-        min_width=220,
-        elem_id=("one", "other")[place],
+        [("none", ""), *choices] if optional else choices,
+        value="" if optional else names[place],
+        label=("First model", "Second model", "Third model")[place],
+        min_width=190,
+        elem_id=("one", "other", "third")[place],
     )
 
 
@@ -164,25 +185,58 @@ def _pictures(studio: Studio, names: list[str], first: int) -> str:
     return f'<div class="strips wide">{rows}</div>'
 
 
-def _matched(studio: Studio, first: str, second: str, face: int) -> str:
-    """A row a latent of `second`: its strip, and that of the latent of `first` that follows it."""
-    one, other = studio.bundles[first], studio.bundles[second]
-    latents = other.active[:MATCHED] or other.by_kl[:1]
-    pairs = pair_latents(other.codes, one.codes)
-    labels = [{latent.index: latent.label for latent in b.latents} for b in (one, other)]
-    partners = [pairs[latent.index] for latent in latents]
-    left = studio.strips(first, one.codes[face], [index for index, _ in partners])
-    right = studio.strips(second, other.codes[face], [latent.index for latent in latents])
-    rows = _pair_heading(one.title, other.title)
-    for i, (latent, (index, correlation)) in enumerate(zip(latents, partners, strict=True)):
-        link = f'<span class="link" title="correlation over stored codes">{correlation:+.2f}</span>'
-        pair = _strip(left[i], labels[0][index]) + link + _strip(right[i], labels[1][latent.index])
-        rows += f'<div class="pair">{pair}</div>'
-    return f'<div class="pairs">{rows}</div>'
+def _matched(studio: Studio, names: list[str], at: int) -> str:
+    """A row a latent of the model with fewest active ones: its strip, and in each other model that
+    of the latent which follows it."""
+    base = min(names, key=lambda name: len(studio.bundles[name].active))
+    others = [name for name in names if name != base]
+    bundle = studio.bundles[base]
+    latents = [latent.index for latent in bundle.active[:MATCHED] or bundle.by_kl[:1]]
+    columns = [_column(studio, base, at, latents, [None] * len(latents))]
+    for name in others:
+        pairs = pair_latents(bundle.codes, studio.bundles[name].codes)
+        partners = [pairs[latent] for latent in latents]
+        indices, correlations = zip(*partners, strict=True)
+        columns.append(_column(studio, name, at, list(indices), list(correlations)))
+    heads = "".join(f"<b>{escape(studio.title(name))}</b>" for name in (base, *others))
+    rows = "".join(
+        f'<div class="pair">{"".join(cells)}</div>' for cells in zip(*columns, strict=True)
+    )
+    style = f"--columns: {len(names)}"
+    return f'<div class="pairs" style="{style}"><div class="pair heads">{heads}</div>{rows}</div>'
 
 
-def _pair_heading(one: str, other: str) -> str:
-    return f'<div class="pair"><b>{escape(one)}</b><b class="link"></b><b>{escape(other)}</b></div>'
+def _column(studio: Studio, name: str, at: int, latents: list[int], links: list) -> list[str]:
+    """One model's strips, a latent each, with its correlation to the first column's latent."""
+    bundle = studio.bundles[name]
+    labels = {latent.index: latent.label for latent in bundle.latents}
+    strips = studio.strips(name, bundle.codes[at], latents)
+    cells = []
+    for frames, latent, link in zip(strips, latents, links, strict=True):
+        label = labels[latent] if link is None else f"{labels[latent]} · correlation {link:+.2f}"
+        cells.append(_strip(frames, label))
+    return cells
+
+
+def _every(studio: Studio, names: list[str]) -> str:
+    """All scores of all models of a data set, a row a model."""
+    columns = SHAPES if studio.family(names[0]) == "shapes2d" else FACES
+    lines = [["", *(title for _, title, _ in columns)]]
+    for name in names:
+        found = studio.bundles[name].metrics["scores"]
+        lines.append([studio.title(name), *(f"{found[k]:,.{d}f}" for k, _, d in columns)])
+    return table(lines, "headline")
+
+
+def _plane(studio: Studio, names: list[str]) -> pd.DataFrame:
+    found = [(studio.title(name), studio.bundles[name].metrics["scores"]) for name in names]
+    return pd.DataFrame(
+        {
+            "model": [title for title, _ in found],
+            "rate: KL, nats": [round(scores["kl"], 2) for _, scores in found],
+            "distortion: squared error × 1000": [round(1000 * s["mse"], 3) for _, s in found],
+        }
+    )
 
 
 def _strip(frames: torch.Tensor, label: str) -> str:

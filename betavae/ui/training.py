@@ -53,6 +53,10 @@ SWEEP = (
     "**How β acts.** Each point is one seed; β_norm = β·M/N for M latents and N pixels, as in the "
     "paper's Figure 6."
 )
+MEANING = (
+    "**What single latents of the face models tell.** For each of CelebA's attributes the latent "
+    "that ranks the validation faces best by it: AUROC, 0.5 is chance, 1 is perfect."
+)
 AGAIN = (
     "**Measure again.** Draws new pictures, encodes them and computes a score from the beginning; "
     "with seed 0 the very pictures of the card. About half a minute."
@@ -72,9 +76,31 @@ def build(studio: Studio) -> None:
         _curves(study)
         _sweep(study)
     _training_curves(studio)
+    _attributes(studio)
     names = studio.families.get("shapes2d", [])
     if names:
         _measure_again(studio, names)
+
+
+def _attributes(studio: Studio) -> None:
+    """Per attribute the best single latent of every face model, and how well it tells it."""
+    names = [n for n in studio.families.get("celeba", []) if "attributes" in _metrics(studio, n)]
+    if not names:
+        return
+    gr.Markdown(MEANING)
+    found = [_metrics(studio, name)["attributes"] for name in names]
+    lines = [["", *(studio.title(name) for name in names)]]
+    for attribute in sorted(found[0], key=lambda a: -max(f[a]["auroc"] for f in found)):
+        cells = (f"{f[attribute]['auroc']:.3f} (z{f[attribute]['latent']})" for f in found)
+        lines.append([attribute, *cells])
+    gr.HTML(
+        f"<details><summary>{len(lines) - 1} attributes</summary>{table(lines, 'pair')}</details>",
+        elem_id="attributes",
+    )
+
+
+def _metrics(studio: Studio, name: str) -> dict[str, Any]:
+    return studio.bundles[name].metrics
 
 
 # A plot's data are replaced, never its axes: Gradio 6 draws the axes of one update with the data of
