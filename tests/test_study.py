@@ -23,7 +23,7 @@ from betavae.metrics import codes
 from betavae.study import grid, plots
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.study.summary import choose_run, spread, summarise
-from betavae.study.table import markdown, table_text
+from betavae.study.table import markdown, read_study, table_text
 from betavae.training import TrainingError
 
 BASE = {
@@ -211,6 +211,12 @@ def test_baselines_have_their_known_order(small_pools):
 
 
 PROJECT = Path(__file__).parents[1]
+
+
+def test_the_readmes_table_is_the_studys():
+    assert markdown(read_study()) in (PROJECT / "README.md").read_text()
+
+
 SERVED = [path.name for path in sorted((PROJECT / "weights").glob("shapes2d-*vae"))]
 
 

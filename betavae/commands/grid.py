@@ -55,8 +55,8 @@ def _grid(options: argparse.Namespace) -> None:
         name: value if isinstance(value, list) else [value]
         for name, value in objective_settings(chosen).items()
     }
-    base = {f.name: chosen[f.name] for f in fields(TrainingConfig) if f.name in chosen}
-    base |= {"data": options.data, **DEFAULTS[options.data]}
+    given = {f.name: chosen[f.name] for f in fields(TrainingConfig) if f.name in chosen}
+    base = {"data": options.data, **DEFAULTS[options.data], **given}
     base.pop("architecture", None)
     choices = {"seed": list(range(options.seeds)), "architecture": options.architecture, **values}
     done = run_grid(plan(options.to, options.root, base, choices), options.workers)

@@ -14,7 +14,14 @@ from betavae.training import TrainingError
 DEFAULTS = {
     "celeba": {},
     "images": {},
-    "shapes2d": {"channels": 1, "latents": 10, "likelihood": "bernoulli", "flips": False},
+    "shapes2d": {
+        "channels": 1,
+        "latents": 10,
+        "likelihood": "bernoulli",
+        "flips": False,
+        "steps": 16_000,
+        "batch_size": 16,  # the more steps the better, for as many pictures
+    },
 }
 
 
