@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from betavae.study.score import SCORES, measure_run
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
 
 HISTORY_ROWS = 12  # a run: each is a pass over the validation split
+_stopped = False  # in this worker process
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,25 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
                 if not future.result():
                     raise TrainingError(f"{name} was stopped; the same command goes on with it.")
                 bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                "A run's process was killed, perhaps for want of memory; the same command goes on."
+            ) from error
+        except KeyboardInterrupt as error:  # each worker got it too, and saves its run
+            raise TrainingError("Stopped; the same command goes on where it was.") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
 
 
 def train_and_measure(planned: Planned) -> bool:
-    """One run to its end, resumed where it was left, then its scores.json; False if stopped."""
+    """One run to its end, resumed where it was left, then its scores.json; False if stopped.
+
+    A worker that was stopped starts no other run: the pool has handed it the next already.
+    """
+    global _stopped
+    if _stopped:
+        return False
     from betavae.data import DATA_SETS
     from betavae.distributed import join
 
@@ -107,6 +120,7 @@ def train_and_measure(planned: Planned) -> bool:
     rows = max(1, planned.config.steps // HISTORY_ROWS)
     train(run, validation, Pace(rows, 60, float("inf"), progress=False))
     if run.step < run.config.steps:
+        _stopped = True
         return False
     measure_run(planned.folder, run.vae, data, validation)
     return True
