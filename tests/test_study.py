@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -129,13 +128,15 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     words += ["--seeds", "1", "--beta", "4", "--steps", "400", "--batch-size", "8"]
     words += ["--precision", "fp32", "--memory-format", "channels_last", "--workers", "1"]
     run = tmp_path / "conv-beta-vae-beta4-seed0"
-    first = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
+    first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     while not (run.is_dir() and first.poll() is None):
         time.sleep(0.1)
     time.sleep(2)
-    os.killpg(first.pid, signal.SIGKILL)
+    workers = psutil.Process(first.pid).children(recursive=True)
+    first.kill()  # the grid alone: its workers must notice
     first.wait()
-    assert not (run / SCORES).exists()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive and not (run / SCORES).exists()
     subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=300)
     assert json.loads((run / SCORES).read_text())["config"]["steps"] == 400
     stamp = (run / SCORES).stat().st_mtime_ns

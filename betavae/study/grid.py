@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         ProcessPoolExecutor(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
+            initializer=_end_with_parent,
         ) as pool,
     ):
         futures = {pool.submit(train_and_measure, run): run for run in missing}
@@ -93,6 +95,16 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
+
+
+def _end_with_parent() -> None:
+    """A worker whose grid was killed would train on unseen, and the next grid beside it."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def train_and_measure(planned: Planned) -> bool:
