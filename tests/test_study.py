@@ -125,7 +125,7 @@ def test_a_folder_with_other_settings_is_refused(measured):
 def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
     words = [sys.executable, "-m", "betavae", "grid", "shapes2d", "--to", str(tmp_path)]
-    words += ["--seeds", "1", "--beta", "4", "--steps", "400", "--batch-size", "8"]
+    words += ["--seeds", "1", "--beta", "4", "--steps", "150", "--batch-size", "8"]
     words += ["--precision", "fp32", "--memory-format", "channels_last", "--workers", "1"]
     run = tmp_path / "conv-beta-vae-beta4-seed0"
     first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
@@ -138,7 +138,7 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive and not (run / SCORES).exists()
     subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=300)
-    assert json.loads((run / SCORES).read_text())["config"]["steps"] == 400
+    assert json.loads((run / SCORES).read_text())["config"]["steps"] == 150
     stamp = (run / SCORES).stat().st_mtime_ns
     subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=60)
     assert (run / SCORES).stat().st_mtime_ns == stamp
