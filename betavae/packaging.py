@@ -90,13 +90,13 @@ def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
     """Every score of a model, by what its data set knows: factors, or pictures alone."""
     if not hasattr(training, "factor_sizes"):
         return evaluate_faces(vae, training, validation, seed)
-    with tqdm(total=2, desc="measuring", unit="step", leave=False) as bar:
+    layout = "{desc}: {percentage:3.0f} %, {postfix} [{elapsed}]"
+    with tqdm(total=2, desc="measuring", bar_format=layout, leave=False) as bar:
 
         def progress(share: float, what: str) -> None:
             """The encoding pass, then the metrics: each goes from 0 to 1."""
-            bar.set_postfix_str(what)
             bar.n = (what != "encoding") + share
-            bar.refresh()
+            bar.set_postfix_str(what)
 
         result = evaluate_shapes(vae, training, validation, seed, progress)
     return {"scores": flat_scores(result), **result}
