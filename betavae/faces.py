@@ -175,16 +175,23 @@ def _holds(box: Box, point: tuple[float, float]) -> bool:
 def _aligned_face(
     patch: Patch, landmarks: np.ndarray, score: float, faces: list[_Face]
 ) -> AlignedFace:
-    matrix = _fit(landmarks)
+    boxes = tuple(face.box for face in faces)
+    return in_frame(patch, _fit(landmarks), landmarks[:2], score, boxes)
+
+
+def in_frame(
+    patch: Patch, matrix: np.ndarray, eyes: np.ndarray, score: float, faces: tuple[Box, ...]
+) -> AlignedFace:
+    """What `patch` shows in CelebA's frame, `matrix` taking the photo's pixels to the frame's."""
     frame = patch.warped(matrix, (0, 0, *FRAME)).reduce(ZOOM)
-    left_eye, right_eye = landmarks[:2].tolist()
+    left_eye, right_eye = eyes.tolist()
     return AlignedFace(
         frame=frame,
         crop=crop_and_resize(frame, face_box(*FRAME)),
         score=score,
         eyes=(tuple(left_eye), tuple(right_eye)),
         matrix=matrix,
-        faces=tuple(face.box for face in faces),
+        faces=faces,
     )
 
 

@@ -41,6 +41,20 @@ def shrink(photo: Image.Image, size: tuple[int, int], box: Box | None = None) ->
     return photo.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=1.0)
 
 
+def warp(
+    pixels: np.ndarray,
+    affine: np.ndarray,
+    size: tuple[int, int],
+    interpolation: int,
+    border: int = cv2.BORDER_REPLICATE,
+) -> np.ndarray:
+    """`pixels` (H, W[, C]) along `affine`, as a picture of `size` (width, height)."""
+    # OpenCV counts from the centre of the first pixel, everything here from its corner.
+    centred = affine.copy()
+    centred[:, 2] += centred[:, :2] @ (0.5, 0.5) - 0.5
+    return cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=border)
+
+
 @dataclass(frozen=True, eq=False)
 class Patch:
     """A photo or a part of it, shrunk."""
@@ -52,13 +66,8 @@ class Patch:
         """`box` of CelebA's frame at ZOOM times its size; `matrix`: from photo to frame."""
         left, top, right, bottom = box
         to_box = ZOOM * compose(matrix - [(0, 0, left), (0, 0, top)], inverse(self.from_photo))
-        # OpenCV counts from the centre of the first pixel, everything here from its corner.
-        to_box[:, 2] += to_box[:, :2] @ (0.5, 0.5) - 0.5
         size = ((right - left) * ZOOM, (bottom - top) * ZOOM)
-        pixels = cv2.warpAffine(
-            self.pixels, to_box, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        return Image.fromarray(pixels)
+        return Image.fromarray(warp(self.pixels, to_box, size, cv2.INTER_LINEAR))
 
 
 def cut_out(photo: Image.Image, matrix: np.ndarray) -> Patch:

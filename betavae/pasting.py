@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from betavae.data.celeba import CROP, FRAME, face_box
-from betavae.data.images import SIZE, crop_and_resize
-from betavae.faces import AlignedFace
-from betavae.geometry import ZOOM, apply, compose, cut_out, inverse
+from betavae.data.celeba import CROP
+from betavae.data.images import SIZE
+from betavae.faces import TEMPLATE, AlignedFace, in_frame
+from betavae.geometry import apply, compose, cut_out, inverse, warp
 from betavae.photos import upright_rgb
 
 SOFT_EDGE = 0.22  # of the crop's side: over this margin the face fades into the photo
@@ -33,35 +33,28 @@ def align_by_hand(
     turn = scale * np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
     middle = np.array([(left + right) / 2, (top + bottom) / 2])
     matrix = np.column_stack((turn, middle - turn @ np.array(centre, float)))
-    frame = cut_out(photo, matrix).warped(matrix, (0, 0, *FRAME)).reduce(ZOOM)
     half = side / 2
     box = (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
-    eyes = apply(inverse(matrix), np.array([(69.0, 111.0), (108.0, 111.0)]))
-    return AlignedFace(
-        frame=frame,
-        crop=crop_and_resize(frame, face_box(*FRAME)),
-        score=0.0,
-        eyes=(tuple(eyes[0].tolist()), tuple(eyes[1].tolist())),
-        matrix=matrix,
-        faces=(box,),
-    )
+    eyes = apply(inverse(matrix), TEMPLATE[:2])
+    return in_frame(cut_out(photo, matrix), matrix, eyes, 0.0, (box,))
 
 
 def paste_back(
     photo: Image.Image,
-    face: AlignedFace,
+    matrix: np.ndarray,
     edited: np.ndarray,
     reconstruction: np.ndarray | None = None,
 ) -> Image.Image:
     """The upright photo with the edited face in the place of its own.
 
-    edited          RGB float (64, 64, 3) in [0, 1], in the frame of `face.crop`
+    matrix          from the photo's pixels to those of CelebA's frame: `AlignedFace.matrix`
+    edited          RGB float (64, 64, 3) in [0, 1], in the frame of `AlignedFace.crop`
     reconstruction  the model's picture of the face before it was edited: then only the difference
                     is added, and the photo keeps its detail; None: the edited picture replaces it
     The edge is soft, and nothing outside the crop's square changes.
     """
     photo = upright_rgb(photo)
-    to_photo = inverse(compose(_frame_to_crop(), face.matrix))
+    to_photo = inverse(compose(_frame_to_crop(), matrix))
     corners = apply(to_photo, np.array([(0, 0), (SIZE, 0), (SIZE, SIZE), (0, SIZE)], float))
     low = np.clip(np.floor(corners.min(0)), 0, photo.size).astype(int)
     high = np.clip(np.ceil(corners.max(0)), 0, photo.size).astype(int)
@@ -69,10 +62,11 @@ def paste_back(
         return photo.copy()
     to_region = to_photo - [(0, 0, low[0]), (0, 0, low[1])]
     size = tuple((high - low).tolist())
-    mask = _warp(_soft_mask(), to_region, size, cv2.BORDER_CONSTANT)[:, :, None]
+    mask = warp(_soft_mask(), to_region, size, cv2.INTER_CUBIC, cv2.BORDER_CONSTANT)[:, :, None]
     region = np.asarray(photo.crop((*low, *high)), np.float32) / 255
     change = edited if reconstruction is None else edited - reconstruction
-    warped = _warp(np.ascontiguousarray(change, np.float32), to_region, size, cv2.BORDER_REPLICATE)
+    change = np.ascontiguousarray(change, np.float32)
+    warped = warp(change, to_region, size, cv2.INTER_CUBIC)
     target = warped if reconstruction is None else region + warped
     mixed = (region + mask * (target - region)).clip(0, 1)
     pasted = photo.copy()
@@ -93,10 +87,3 @@ def _soft_mask() -> np.ndarray:
     inside = np.minimum(at, 1 - at) / SOFT_EDGE
     edge = (1 - np.cos(np.pi * inside.clip(0, 1))) / 2
     return np.outer(edge, edge).astype(np.float32)
-
-
-def _warp(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: int):
-    """Enlarged smoothly. OpenCV counts from the centre of the first pixel."""
-    shifted = matrix.copy()
-    shifted[:, 2] += shifted[:, :2] @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(picture, shifted, size, flags=cv2.INTER_CUBIC, borderMode=border)

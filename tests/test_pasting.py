@@ -51,10 +51,10 @@ def test_a_square_that_is_none_is_refused(portrait, numbers):
 
 def test_pasting_the_crop_itself_changes_little(portrait):
     face = align_face(portrait)
-    pasted = paste_back(portrait, face, as_floats(face.crop))
+    pasted = paste_back(portrait, face.matrix, as_floats(face.crop))
     difference = np.abs(as_floats(pasted) - as_floats(portrait))
     assert difference.mean() < 0.01 and difference.max() > 0
-    no_change = paste_back(portrait, face, as_floats(face.crop), as_floats(face.crop))
+    no_change = paste_back(portrait, face.matrix, as_floats(face.crop), as_floats(face.crop))
     assert np.abs(as_floats(no_change) - as_floats(portrait)).max() <= 1 / 255
 
 
@@ -64,7 +64,7 @@ def test_what_is_pasted_lies_on_the_face_with_a_soft_edge(portrait, only_the_cha
     mine = as_floats(face.crop)
     red = mine.copy()
     red[20:44, 20:44] = (1, 0, 0)
-    pasted = paste_back(portrait, face, red, mine if only_the_change else None)
+    pasted = paste_back(portrait, face.matrix, red, mine if only_the_change else None)
     difference = np.abs(as_floats(pasted) - as_floats(portrait)).sum(2)
     (x, y), side, _ = crop_square(face)
     rows, columns = np.nonzero(difference > 0.2)
@@ -80,11 +80,11 @@ def test_what_is_pasted_lies_on_the_face_with_a_soft_edge(portrait, only_the_cha
 
 def test_a_face_at_the_photos_border(portrait):
     face = align_by_hand(portrait, (5, 5), 200)
-    pasted = paste_back(portrait, face, np.ones((64, 64, 3)))
+    pasted = paste_back(portrait, face.matrix, np.ones((64, 64, 3)))
     assert pasted.size == portrait.size
     assert as_floats(pasted)[5, 5].min() > 0.99
     outside = align_by_hand(portrait, (-500, -500), 100)
-    assert np.array_equal(paste_back(portrait, outside, np.ones((64, 64, 3))), portrait)
+    assert np.array_equal(paste_back(portrait, outside.matrix, np.ones((64, 64, 3))), portrait)
 
 
 def test_a_chosen_face_is_aligned_instead_of_the_largest(portrait):

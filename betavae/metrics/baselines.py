@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA, FastICA
 
+from betavae.metrics import codes
 from betavae.metrics.codes import Encoded, FactorSource, Progress, encode, split
 from betavae.model import VAE
 
@@ -17,8 +18,9 @@ FITTED_ON = 10_000  # pictures
 
 def ground_truth(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:
     """The factors themselves as the code: what any metric should like best."""
-    factors = source.sample_factors(45_000, torch.Generator().manual_seed(seed)).numpy()
-    return split(factors, factors.astype(float), source.factor_sizes, 30_000)
+    count = codes.TRAIN + codes.TEST
+    factors = source.sample_factors(count, torch.Generator().manual_seed(seed)).numpy()
+    return split(factors, factors.astype(float), source.factor_sizes, codes.TRAIN)
 
 
 def raw_pixels(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:

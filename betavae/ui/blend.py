@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from betavae.photos import PhotoError
+from betavae.data.images import to_tensor
+from betavae.photos import PhotoError, open_photo
 from betavae.ui.board import IN_FLIGHT, describe, server_functions
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio
+from betavae.ui.upload import face_or_centre, photo_input
 
 HERE = Path(__file__).parent
 INTRODUCTION = (
@@ -22,9 +23,7 @@ INTRODUCTION = (
 WAITING = notice("The first face is the one above.")
 
 
-def build(
-    studio: Studio, found: gr.State, board: gr.HTML, photo_input: Callable[..., gr.Image]
-) -> None:
+def build(studio: Studio, found: gr.State) -> None:
     """Lay out the section; `found` holds the first face."""
     with gr.Accordion("Blend with another face", open=False, elem_id="blend"), gr.Row():
         with gr.Column(scale=2, min_width=260):
@@ -45,18 +44,18 @@ def build(
             )
 
     def second(path: str | None, state: dict[str, Any] | None):
-        from betavae.ui.reconstruct import take_apart  # it builds this section
-
         if path is None:
             return WAITING, {}
         if not state:
             return notice("Upload the first face above, then this one again.", wrong=True), {}
         try:
-            _, other, face = take_apart(studio, path)
+            crop, face, _ = face_or_centre(open_photo(path))
         except PhotoError as error:
             return notice(str(error), wrong=True), {}
         note = "" if face else notice("No face was found; the photo's centre is used.", wrong=True)
-        return note, {"from": state["codes"], "to": other["codes"], "at": time.time()}
+        images = to_tensor(crop)[None].float() / 255
+        codes = {name: studio.encode(name, images).mean[0].tolist() for name in studio.photo_names}
+        return note, {"from": state["codes"], "to": codes, "at": time.time()}
 
     photo.change(
         second,

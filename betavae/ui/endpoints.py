@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from betavae.data.images import to_picture, to_tensor
-from betavae.photos import PhotoError
+from betavae.photos import PhotoError, open_photo
 from betavae.traversal import traverse as traverse_latents
 from betavae.ui import checks
-from betavae.ui.reconstruct import face_or_centre, photo_input
 from betavae.ui.studio import Studio, png_uri
+from betavae.ui.upload import face_or_centre, photo_input
 
 MOST_FRAMES = 64
 
@@ -118,5 +118,5 @@ def _crop(path: str | None) -> tuple[Image.Image, bool]:
     """The aligned face of an uploaded photo, or its centre; and whether a face was found."""
     if not path:
         raise PhotoError("Send a photo.")
-    crop, face, _ = face_or_centre(path)
+    crop, face, _ = face_or_centre(open_photo(path))
     return crop, face is not None

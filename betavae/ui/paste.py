@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from betavae.faces import AlignedFace
 from betavae.pasting import paste_back
 from betavae.photos import PhotoError, open_photo
 from betavae.ui import checks
@@ -94,9 +93,8 @@ def pasted(
     photo = open_photo(state["path"])
     own = studio.decode(name, torch.tensor([state["codes"][name]]))
     pictures = [_as_array(picture) for picture in (studio.decode(name, edited)[0], own[0])]
-    frame = Image.new("RGB", (1, 1))  # only the matrix is used
-    face = AlignedFace(frame, frame, 0.0, ((0, 0), (0, 0)), np.asarray(state["matrix"]), ())
-    return photo, paste_back(photo, face, pictures[0], pictures[1] if kind == CHANGE else None)
+    own = pictures[1] if kind == CHANGE else None
+    return photo, paste_back(photo, state["matrix"], pictures[0], own)
 
 
 def _as_array(picture: torch.Tensor) -> np.ndarray:

@@ -6,16 +6,16 @@ import time
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from betavae.bundle import Bundle
 from betavae.data.images import to_picture
-from betavae.faces import AlignedFace, FaceModelError, NoFaceFound, align_face, centre_crop
+from betavae.faces import AlignedFace
 from betavae.pasting import align_by_hand
 from betavae.photos import PhotoError, open_photo
 from betavae.ui import blend, examples, paste
 from betavae.ui.markup import card, cards, notice, overview
 from betavae.ui.studio import Reconstruction, Studio
+from betavae.ui.upload import face_or_centre, photo_input
 
 INTRODUCTION = (
     "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "
@@ -117,34 +117,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     )
     edit.click(carry_over, found, [board, tabs], **quiet)
     paste.build(studio, found)
-    blend.build(studio, found, board, photo_input)
-
-
-def photo_input(**options) -> gr.Image:
-    """A gr.Image that passes on the uploaded file's path, unopened.
-
-    Gradio would decode the file before any handler runs, and answer a broken one in its own words.
-    """
-    component = gr.Image(
-        type="filepath", image_mode=None, sources=["upload", "webcam", "clipboard"], **options
-    )
-    component.preprocess = lambda payload: payload and payload.path
-    return component
-
-
-def face_or_centre(
-    path: str, at: tuple[float, float] | None = None
-) -> tuple[Image.Image, AlignedFace | None, str]:
-    """An uploaded photo -> what the models see of it (64x64), its face, and why there is none.
-
-    Without a face it is the photo's centre. Raises PhotoError for what is no picture.
-    """
-    photo = open_photo(path)
-    try:
-        face = align_face(photo, at)
-    except (NoFaceFound, FaceModelError) as error:
-        return centre_crop(photo), None, str(error)
-    return face.crop, face, ""
+    blend.build(studio, found)
 
 
 def take_apart(
@@ -162,7 +135,7 @@ def take_apart(
         face, why = align_by_hand(photo, centre, min(photo.size) * side / 100, tilt), ""
         crop = face.crop
     else:
-        crop, face, why = face_or_centre(path, at)
+        crop, face, why = face_or_centre(photo, at)
     made = {name: studio.reconstruct(name, crop) for name in studio.photo_names}
     boxes = boxes or (list(face.faces) if face else [])
     state = {

@@ -1,0 +1,34 @@
+"""What a visitor uploads: the file as it came, and the face in it."""
+
+from __future__ import annotations
+
+import gradio as gr
+from PIL import Image
+
+from betavae.faces import AlignedFace, FaceModelError, NoFaceFound, align_face, centre_crop
+
+
+def photo_input(**options) -> gr.Image:
+    """A gr.Image that passes on the uploaded file's path, unopened.
+
+    Gradio would decode the file before any handler runs, and answer a broken one in its own words.
+    """
+    component = gr.Image(
+        type="filepath", image_mode=None, sources=["upload", "webcam", "clipboard"], **options
+    )
+    component.preprocess = lambda payload: payload and payload.path
+    return component
+
+
+def face_or_centre(
+    photo: Image.Image, at: tuple[float, float] | None = None
+) -> tuple[Image.Image, AlignedFace | None, str]:
+    """A photo -> what the models see of it (64x64), its face, and why there is none.
+
+    Without a face it is the photo's centre.
+    """
+    try:
+        face = align_face(photo, at)
+    except (NoFaceFound, FaceModelError) as error:
+        return centre_crop(photo), None, str(error)
+    return face.crop, face, ""
