@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA, FastICA
 
-from betavae.metrics import codes
-from betavae.metrics.codes import Encoded, FactorSource, Progress, encode, split
+from betavae.metrics.codes import TEST, TRAIN, Encoded, FactorSource, Progress, encode, split
 from betavae.model import VAE
 
 COMPONENTS = 10  # as many as the models have latents
@@ -18,9 +17,9 @@ FITTED_ON = 10_000  # pictures
 
 def ground_truth(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:
     """The factors themselves as the code: what any metric should like best."""
-    count = codes.TRAIN + codes.TEST
+    count = TRAIN + TEST
     factors = source.sample_factors(count, torch.Generator().manual_seed(seed)).numpy()
-    return split(factors, factors.astype(float), source.factor_sizes, codes.TRAIN)
+    return split(factors, factors.astype(float), source.factor_sizes, TRAIN)
 
 
 def raw_pixels(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:

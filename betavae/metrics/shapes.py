@@ -22,6 +22,20 @@ PROTOCOL = (
     "of the mean squared error, KL and -log p in nats a picture, over the validation split, "
     f"posterior means decoded without noise; a latent is active from {ACTIVE_NATS} nats of mean KL"
 )
+TITLES = {  # of every score, for people
+    "mig": "MIG",
+    "dci": "DCI disentanglement",
+    "factor-vae": "FactorVAE score",
+    "sap": "SAP",
+    "modularity": "Modularity",
+    "explicitness": "Explicitness",
+    "irs": "IRS",
+    "beta-vae": "β-VAE metric, 5 factors",
+    "beta-vae-paper": "β-VAE metric, 4 factors",
+    "reconstruction": "−log p(x|z), nats",
+    "kl": "KL, nats",
+    "active_latents": "Active latents",
+}
 # Kernels of another machine round otherwise.
 ROUNDING = {"reconstruction": 0.05, "kl": 0.02, "psnr": 0.01, "mse": 1e-5, "active_latents": 0}
 REDRAWN = (1, 2, 3, 4)  # seeds of other pictures and classifiers, to learn a score's own error

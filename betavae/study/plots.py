@@ -13,20 +13,8 @@ matplotlib.use("Agg")  # no screen is needed
 import numpy as np
 from matplotlib import pyplot as plt
 
-SWEPT = (
-    ("mig", "MIG"),
-    ("dci", "DCI disentanglement"),
-    ("factor-vae", "FactorVAE score"),
-    ("sap", "SAP"),
-    ("modularity", "Modularity"),
-    ("irs", "IRS"),
-    ("beta-vae", "β-VAE metric, 5 factors"),
-    ("beta-vae-paper", "β-VAE metric, 4 factors"),
-    ("explicitness", "Explicitness"),
-    ("reconstruction", "-log p(x|z), nats"),
-    ("kl", "KL, nats"),
-    ("active_latents", "Active latents"),
-)
+from betavae.metrics.shapes import TITLES
+
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -62,7 +50,7 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
     points = [p for p in summary["sweep"] if "beta" in p]
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(3, 4, figsize=(13, 8.4), constrained_layout=True)
-        for panel, (name, title) in zip(panels.flat, SWEPT, strict=True):
+        for panel, (name, title) in zip(panels.flat, TITLES.items(), strict=True):
             at = defaultdict(list)
             for point in points:
                 at[point["log_beta_norm"]].append(point[name])

@@ -20,14 +20,14 @@ function codes() {
   return Object.fromEntries(props.models.filter(m => state.from[m.name] && state.to[m.name])
     .map(m => [m.name, mix(state.from[m.name], state.to[m.name])]));
 }
-async function draw(answer) {
-  if (!answer || answer.error) { status.textContent = answer?.error ?? 'The server does not answer.'; return false; }
+async function draw(answer, newer) {
+  if (!answer || answer.error) { status.textContent = answer?.error ?? 'The server does not answer.'; return; }
   const names = Object.keys(answer.pictures);
   const images = await Promise.all(names.map(name => load(answer.pictures[name])));
+  if (!newer()) return;
   names.forEach((name, i) => enlarge(images[i], pictures[name]));
   status.textContent = '';
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
-  return true;
 }
 const want = newestWins(props.in_flight, () => server.frame({codes: codes(), output: 'mean'}), draw,
   () => { status.textContent = 'The server does not answer; the picture is not up to date.'; });

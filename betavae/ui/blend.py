@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from betavae.data.images import to_tensor
 from betavae.photos import PhotoError, open_photo
-from betavae.ui.board import IN_FLIGHT, describe, server_functions
+from betavae.ui.board import describe, server_functions
+from betavae.ui.live import live_html
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio
 from betavae.ui.upload import face_or_centre, photo_input
 
-HERE = Path(__file__).parent
 INTRODUCTION = (
     "**Blend two faces.** Upload a second photo, and slide from one face to the other: a straight "
     "line between their two codes, decoded as you drag."
@@ -31,16 +30,12 @@ def build(studio: Studio, found: gr.State) -> None:
             photo = photo_input(label="Another photo with a face", elem_id="blend-photo")
         with gr.Column(scale=5, min_width=300):
             message = gr.HTML(WAITING, elem_id="blend-message")
-            slider = gr.HTML(
+            slider = live_html(
+                "blend",
                 {},
-                html_template="<div class='blend'></div>",
-                css_template=(HERE / "blend.css").read_text(),
-                js_on_load=(HERE / "live.js").read_text() + (HERE / "blend.js").read_text(),
-                server_functions=server_functions(studio)[:1],
+                server_functions(studio)[:1],
+                "blend-slider",
                 models=[describe(studio, name) for name in studio.photo_names],
-                in_flight=IN_FLIGHT,
-                elem_id="blend-slider",
-                apply_default_css=False,
             )
 
     def second(path: str | None, state: dict[str, Any] | None):

@@ -101,37 +101,25 @@ function setFace(codes, note, remember = true) {
   want(state.shown);
 }
 
-// Newest wins: at most `in_flight` requests, each with the codes of now; an answer older than the
-// picture on the page is dropped, and a wish made meanwhile is sent as soon as there is room.
-const wanted = new Set(), drawn = {};
-let busy = 0, sent = 0, wished = 0;
+const wanted = new Set();                                     // models whose codes changed
+const wish = newestWins(props.in_flight, askFrame, draw,
+  () => say('The server does not answer; the picture is not up to date.', true));
 function want(which) {
-  wished = performance.now();
-  which.filter(n => state.shown.includes(n)).forEach(n => wanted.add(n));
-  pump();
+  const shown = which.filter(n => state.shown.includes(n));
+  shown.forEach(n => wanted.add(n));
+  if (shown.length) wish();
   scheduleStrips();
 }
-function pump() {
-  while (wanted.size && busy < props.in_flight) {
-    const sequence = ++sent, asked = wished, codes = {};
-    for (const name of wanted) codes[name] = state.codes[name].slice();
-    wanted.clear();
-    busy++;
-    server.frame({codes, output: state.output, seed: state.seed})
-      .then(answer => draw(answer, sequence, asked))
-      .catch(() => say('The server does not answer; the picture is not up to date.', true))
-      .finally(() => { busy--; pump(); });
-  }
+function askFrame() {
+  const codes = Object.fromEntries([...wanted].map(name => [name, state.codes[name].slice()]));
+  wanted.clear();
+  return server.frame({codes, output: state.output, seed: state.seed});
 }
-async function draw(answer, sequence, asked) {
+async function draw(answer, newer, asked) {
   if (!answer || answer.error) return say(answer?.error ?? 'The server could not decode.', true);
   const decoded = await Promise.all(Object.entries(answer.pictures).map(
     async ([name, uri]) => [name, await load(uri)]));
-  for (const [name, image] of decoded) {
-    if (sequence < (drawn[name] ?? 0)) continue;
-    drawn[name] = sequence;
-    enlarge(image, parts[name].picture);
-  }
+  for (const [name, image] of decoded) if (newer(name)) enlarge(image, parts[name].picture);
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
   root.dispatchEvent(new CustomEvent('drawn', {detail: {asked}}));   // for who measures latency
 }

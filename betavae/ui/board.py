@@ -7,7 +7,6 @@ answers older than the picture shown. No Gradio event runs and no file is writte
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,10 +15,8 @@ import torch
 from betavae.data.images import to_picture
 from betavae.traversal import grid
 from betavae.ui import checks
+from betavae.ui.live import live_html
 from betavae.ui.studio import Studio, data_uri
-
-HERE = Path(__file__).parent
-IN_FLIGHT = 3  # over 80 ms of network one request at a time gives 10 frames a second, three give 33
 
 
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
@@ -31,18 +28,13 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
     output  {"output": "mean" | "sample"}            : which picture of p(x|z)
     strips  {"strips": bool}                         : the strips under the sliders
     """
-    names = studio.names
-    return gr.HTML(
+    return live_html(
+        "board",
         {"action": "start"},
-        html_template="<div class='board'></div>",
-        css_template=(HERE / "board.css").read_text(),
-        js_on_load=(HERE / "live.js").read_text() + (HERE / "board.js").read_text(),
-        server_functions=server_functions(studio),
-        models=[describe(studio, name) for name in names],
+        server_functions(studio),
+        elem_id,
+        models=[describe(studio, name) for name in studio.names],
         first=studio.first_pair,
-        in_flight=IN_FLIGHT,
-        elem_id=elem_id,
-        apply_default_css=False,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 
 from betavae.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
+from betavae.metrics.shapes import TITLES
 from betavae.traversal import strip
 from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture, table
@@ -28,17 +29,18 @@ FACES = (  # score, heading, digits
     ("active_latents", "Active latents", 0),
     ("pca_psnr", "PCA of as many, dB", 2),
 )
-SHAPES = (
-    ("beta-vae-paper", "β-VAE metric, 4 factors", 3),
-    ("beta-vae", "β-VAE metric, 5 factors", 3),
-    ("mig", "MIG", 3),
-    ("dci", "DCI disentanglement", 3),
-    ("factor-vae", "FactorVAE score", 3),
-    ("sap", "SAP", 3),
-    ("reconstruction", "−log p(x|z), nats", 1),
-    ("kl", "KL, nats", 1),
-    ("active_latents", "Active latents", 0),
-)
+DIGITS = {  # of the scores of 2D shapes that are shown
+    "beta-vae-paper": 3,
+    "beta-vae": 3,
+    "mig": 3,
+    "dci": 3,
+    "factor-vae": 3,
+    "sap": 3,
+    "reconstruction": 1,
+    "kl": 1,
+    "active_latents": 0,
+}
+SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
 INTRODUCTION = (
     "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
     "show, for each active latent of the model that has the fewest, the latent of each other model "
@@ -104,11 +106,11 @@ def build(studio: Studio) -> None:
     )
 
     def show_pictures(one: str, two: str, three: str, index: int):
-        names = list(dict.fromkeys(name for name in (one, two, three) if name))
+        names = _different(one, two, three)
         return _pictures(studio, names, int(index)), _matched(studio, names, int(index))
 
     def show_models(one: str, two: str, three: str, index: int):
-        names = list(dict.fromkeys(name for name in (one, two, three) if name))
+        names = _different(one, two, three)
         shapes = studio.family(one) == "shapes2d"
         return (
             gr.Column(visible=shapes),
@@ -139,6 +141,11 @@ def build(studio: Studio) -> None:
     pictures.value, matched.value = show_pictures(*pair, "", 0)
     bars.value = _kl_bars(studio, pair)
     every.value = _every(studio, families[first])
+
+
+def _different(*names: str) -> list[str]:
+    """The models that were chosen, each once."""
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:

@@ -70,15 +70,15 @@ const caption = make('p', {className: 'caption', textContent: 'Drag a factor: in
 caption.setAttribute('role', 'status');
 const stage = make('div', {className: 'models'});
 
-async function draw(answer, since) {
-  if (!answer || answer.error) { caption.textContent = answer?.error ?? 'The server does not answer.'; return false; }
+async function draw(answer, newer, since) {
+  if (!answer || answer.error) { caption.textContent = answer?.error ?? 'The server does not answer.'; return; }
   const names = Object.keys(answer.models);
   const images = await Promise.all([answer.sprite, ...names.map(n => answer.models[n].picture)].map(load));
+  if (!newer()) return;
   enlarge(images[0], sprite);
   names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); show(name, answer.models[name]); });
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
   root.dispatchEvent(new CustomEvent('drawn', {detail: {asked: since}}));
-  return true;
 }
 const want = newestWins(props.in_flight,
   () => server.factors({factors: state.factors.slice(), models: state.shown.slice()}), draw,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,22 +11,21 @@ from betavae.data import Shapes2D
 from betavae.data.images import to_picture
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.ui import checks
-from betavae.ui.board import IN_FLIGHT, answering, describe
+from betavae.ui.board import answering, describe
+from betavae.ui.live import live_html
 from betavae.ui.studio import Studio, data_uri
 
-HERE = Path(__file__).parent
 START = (2, 4, 5, 16, 16)  # a heart, fairly large, in the middle
 
 
 def factors_view(studio: Studio, models: list[str], elem_id: str = "factors") -> gr.HTML:
     """The component. Its value is {"models": names}: which models, side by side."""
     shapes = Shapes2D(split="all")
-    return gr.HTML(
+    return live_html(
+        "factors",
         {"models": models},
-        html_template="<div class='factors'></div>",
-        css_template=(HERE / "factors.css").read_text(),
-        js_on_load=(HERE / "live.js").read_text() + (HERE / "factors.js").read_text(),
-        server_functions=[answering(code_of_factors(studio, shapes))],
+        [answering(code_of_factors(studio, shapes))],
+        elem_id,
         models=[describe(studio, name) for name in studio.families.get("shapes2d", [])],
         factors=[
             {"name": name, "size": size, "start": start, "values": _values(name, size)}
@@ -35,9 +33,6 @@ def factors_view(studio: Studio, models: list[str], elem_id: str = "factors") ->
                 shapes.factor_names, shapes.factor_sizes, START, strict=True
             )
         ],
-        in_flight=IN_FLIGHT,
-        elem_id=elem_id,
-        apply_default_css=False,
     )
 
 

@@ -21,17 +21,20 @@ function enlarge(image, canvas) {
   canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
 }
 
-// Newest wins: at most `inFlight` questions under way, each asked with the state of now; an answer
-// older than the one on the page is dropped, and a wish made meanwhile is asked when there is room.
+// Newest wins: at most `inFlight` questions under way, each asked with the state of now; a wish made
+// meanwhile is asked when there is room. `draw(answer, newer, since)` puts an answer on the page; just
+// before it paints a part it asks `newer(part)`, which says no when a later answer was there first.
 function newestWins(inFlight, ask, draw, fail) {
-  let wished = 0, asked = 0, busy = 0, sent = 0, drawn = 0;
+  let wished = 0, asked = 0, busy = 0, sent = 0;
+  const drawn = {};
   function pump() {
     while (wished > asked && busy < inFlight) {
       const sequence = ++sent, since = wished;
+      const newer = (part = '') => sequence >= (drawn[part] ?? 0) && Boolean(drawn[part] = sequence);
       asked = wished;
       busy++;
       ask()
-        .then(async answer => { if (sequence > drawn && await draw(answer, since)) drawn = sequence; })
+        .then(answer => draw(answer, newer, since))
         .catch(fail)
         .finally(() => { busy--; pump(); });
     }

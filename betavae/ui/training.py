@@ -13,24 +13,11 @@ import pandas as pd
 from betavae import metrics
 from betavae.bundle import BundleError
 from betavae.data import Shapes2D
+from betavae.metrics.shapes import TITLES
 from betavae.study.table import read_study, rows
 from betavae.ui.markup import notice, table
 from betavae.ui.studio import FAMILIES, Studio
 
-SWEPT = {
-    "mig": "MIG",
-    "dci": "DCI disentanglement",
-    "factor-vae": "FactorVAE score",
-    "sap": "SAP",
-    "modularity": "Modularity",
-    "explicitness": "Explicitness",
-    "irs": "IRS",
-    "beta-vae": "β-VAE metric, 5 factors",
-    "beta-vae-paper": "β-VAE metric, 4 factors",
-    "reconstruction": "−log p(x|z), nats",
-    "kl": "KL, nats",
-    "active_latents": "Active latents",
-}
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation)",
     "validation_kl": "KL, nats (validation)",
@@ -141,7 +128,7 @@ def _sweep(study: dict[str, Any]) -> None:
     points["β"] = [f"{beta:g}" for beta in points["beta"]]
     with gr.Row():
         score = gr.Dropdown(
-            [(title, name) for name, title in SWEPT.items()],
+            [(title, name) for name, title in TITLES.items()],
             value="mig",
             label="Score",
             elem_id="sweep-choice",
@@ -240,7 +227,7 @@ def _measure_again(studio: Studio, names: list[str]) -> None:
             elem_id="again-bundle",
         )
         metric = gr.Dropdown(
-            [(SWEPT[name], name) for name in metrics.METRICS],
+            [(TITLES[name], name) for name in metrics.METRICS],
             value="mig",
             label="Metric",
             elem_id="again-metric",
@@ -284,7 +271,7 @@ def measured_again(
     agrees = abs(found - stored) <= within
     verdict = "agrees with" if agrees else "differs from"
     return notice(
-        f"{SWEPT[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}. That "
+        f"{TITLES[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}. That "
         f"{verdict} the card's {stored:.4f} ± {within:.4f}.",
         wrong=not agrees,
     )
