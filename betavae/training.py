@@ -157,9 +157,10 @@ class Run:
         self.processes.average_gradients(self.vae)
         # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
-        largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
-        if not bool(largest < 1e18):
-            raise self._diverged(f"The largest gradient is {largest.item():.1e}")
+        # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not bool(norm < 1e18):
+            raise self._diverged(f"The gradient's norm is {norm.item():.1e}")
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
