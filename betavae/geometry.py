@@ -76,10 +76,12 @@ def cut_out(photo: Image.Image, matrix: np.ndarray) -> Patch:
     So a large photo is antialiased, and read once for all the looks.
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    centre = apply(inverse(matrix), np.array(FRAME) / 2)
-    reach = 1.1 * np.hypot(*FRAME) / 2 / scale  # the looks to come may turn and shift the frame
-    low = np.clip(np.floor(centre - reach), 0, np.subtract(photo.size, 1))
-    high = np.clip(np.ceil(centre + reach), low + 1, photo.size)
+    margin = 0.1 * np.array(FRAME)  # the looks to come may turn and shift the frame
+    (left, top), (right, bottom) = -margin, FRAME + margin
+    corners = np.array([(left, top), (right, top), (left, bottom), (right, bottom)])
+    in_photo = apply(inverse(matrix), corners)
+    low = np.clip(np.floor(in_photo.min(axis=0)), 0, np.subtract(photo.size, 1))
+    high = np.clip(np.ceil(in_photo.max(axis=0)), low + 1, photo.size)
     size = np.ceil((high - low) * min(1, ZOOM * scale)).astype(int)
     pixels = shrink(photo, tuple(size.tolist()), box=(*low.tolist(), *high.tolist()))
     across, down = size / (high - low)
