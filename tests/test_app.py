@@ -95,8 +95,11 @@ class TestTraverse:
         assert "prior" in page.inner_text(".status")
 
     def test_model_picker(self, page):
-        page.get_by_role("radio", name="β-VAE (β = 250)").click()
+        for picker, title in (("#beside", "none"), ("#model", "β-VAE (β = 250)")):
+            page.locator(f"{picker} input").click()
+            page.locator(picker).get_by_role("option", name=title).click()
         page.wait_for_function("document.querySelectorAll('.stage canvas').length === 1")
+        assert page.locator(".stage canvas").get_attribute("data-model") == BETA
         reset(page)
         drag(page, slider(page, position=1))
         settle(page)

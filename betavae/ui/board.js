@@ -156,7 +156,7 @@ async function drawStrips() {
 
 // ---- commands from the rest of the page ------------------------------------------------------
 function showModels(which) {
-  state.shown = which.filter(n => n in models);
+  state.shown = [...new Set(which)].filter(n => n in models);
   root.dataset.count = state.shown.length;
   stage.replaceChildren(...state.shown.map(n => parts[n].figure));
   panels.replaceChildren(...state.shown.map(n => parts[n].panel));

@@ -14,6 +14,7 @@ from betavae.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.metrics.shapes import TITLES
 from betavae.traversal import strip
+from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture, table
 from betavae.ui.studio import FAMILIES, Studio
@@ -106,11 +107,11 @@ def build(studio: Studio) -> None:
     )
 
     def show_pictures(one: str, two: str, three: str, index: int):
-        names = _different(one, two, three)
+        names = different(one, two, three)
         return _pictures(studio, names, int(index)), _matched(studio, names, int(index))
 
     def show_models(one: str, two: str, three: str, index: int):
-        names = _different(one, two, three)
+        names = different(one, two, three)
         shapes = studio.family(one) == "shapes2d"
         return (
             gr.Column(visible=shapes),
@@ -143,19 +144,14 @@ def build(studio: Studio) -> None:
     every.value = _every(studio, families[first])
 
 
-def _different(*names: str) -> list[str]:
-    """The models that were chosen, each once."""
-    return list(dict.fromkeys(name for name in names if name))
-
-
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
-    choices = [(studio.title(name), name) for name in names]
     optional = place == MOST - 1
-    return gr.Dropdown(
-        [("none", ""), *choices] if optional else choices,
-        value="" if optional else names[place],
+    return model_choice(
+        studio,
+        names,
+        "" if optional else names[place],
+        optional=optional,
         label=("First model", "Second model", "Third model")[place],
-        min_width=190,
         elem_id=("one", "other", "third")[place],
     )
 

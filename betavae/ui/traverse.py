@@ -5,9 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from betavae.ui.board import live_board
+from betavae.ui.choice import model_choice
 from betavae.ui.studio import FAMILIES, Studio
 
-BOTH = "Side by side"
 INTRODUCTION = (
     "**Drag a slider** and the picture follows. The strip under it shows what that latent does "
     "from here, from −3 to 3: a disentangled one changes one thing. The strongest come first."
@@ -28,7 +28,7 @@ def build(studio: Studio) -> gr.HTML:
             scale=2,
             visible=len(families) > 1,
         )
-        model = _model_choice(studio, first)
+        models = _model_choices(studio, first)
         output = gr.Radio(
             [("mean", "mean"), ("sample", "sample")],
             value="mean",
@@ -44,16 +44,19 @@ def build(studio: Studio) -> gr.HTML:
     board = live_board(studio)
 
     def command(event, inputs, body: str) -> None:
-        """Run `body` (JavaScript, an object without braces) in the browser as the board's value."""
-        script = f"(value) => ({{{body}, at: Date.now() + Math.random()}})"
+        """Run `body` (JavaScript, an object without braces) in the browser as the board's value.
+
+        In it `value` and `other` are the first two of `inputs`."""
+        script = f"(value, other) => ({{{body}, at: Date.now() + Math.random()}})"
         event(None, inputs, board, js=script, show_progress="hidden", api_visibility="private")
 
     def change_data(family: str):
-        return _model_choice(studio, family), *_words(family)
+        return *_model_choices(studio, family), *_words(family)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    data.input(change_data, data, [model, random, real], **quiet)
-    command(model.change, model, "action: 'show', models: value.split(' ')")
+    changed = data.input(change_data, data, [*models, random, real], **quiet)
+    for chosen in (changed.then, *(model.input for model in models)):
+        command(chosen, models, "action: 'show', models: [value, other]")
     command(output.change, output, "action: 'output', output: value")
     command(strips.change, strips, "action: 'strips', strips: value")
     command(random.click, None, "action: 'random'")
@@ -62,13 +65,16 @@ def build(studio: Studio) -> gr.HTML:
     return board
 
 
-def _model_choice(studio: Studio, family: str) -> gr.Radio:
-    """Each model of the data, and two of them side by side; the value is their names."""
+def _model_choices(studio: Studio, family: str) -> list[gr.Dropdown]:
+    """A model of the data, and another one beside it or none."""
     names = studio.families[family]
-    choices = [(studio.title(name), name) for name in names]
-    if len(names) > 1:
-        choices.append((BOTH, " ".join(names[:2])))
-    return gr.Radio(choices, value=choices[-1][1], label="Model", elem_id="model", scale=3)
+    beside = names[1] if len(names) > 1 else ""
+    return [
+        model_choice(studio, names, names[0], label="Model", elem_id="model", scale=2),
+        model_choice(
+            studio, names, beside, optional=True, label="Beside it", elem_id="beside", scale=2
+        ),
+    ]
 
 
 def _words(family: str) -> tuple[str, str]:
