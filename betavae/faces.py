@@ -12,7 +12,7 @@ import hashlib
 import importlib.util
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -33,6 +33,8 @@ SEARCH_SIDES = (640, 320, 160)
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
+SURE = 0.89  # looked at again, faces that stand upright score 0.9 and more
+FAR = 8  # degrees between two looks
 CLOSE_UP = (16, 62, 160, 206)  # the part of the frame that is looked at again: the face
 
 MIRRORED = [1, 0, 2, 4, 3]  # TEMPLATE's order in a mirror image
@@ -251,27 +253,47 @@ def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
     """Better landmarks; None for a face that cannot be seen again. Handwriting can look like one.
 
     A quick look at four turns, as YuNet also finds faces that lie on their side, but with
-    landmarks that make them look upright.
+    landmarks that make them look upright; and at the four turns between unless one is sure.
     """
-    return _look_again(patch, landmarks, shrink=4, turns=range(4))
+    seen = []
+    for degrees in (0, 45):
+        look = _look_again(patch, _turned(landmarks, degrees), shrink=4, turns=range(4))
+        seen += [look] if look else []
+        if look and look.score >= SURE:
+            break
+    return max(seen, key=lambda face: face.score).landmarks if seen else None
 
 
-def _refine(patch: Patch, landmarks: np.ndarray) -> np.ndarray:
-    """Look twice, the second time in the mirror: the mean of the two errs less than either."""
+def _turned(landmarks: np.ndarray, degrees: float) -> np.ndarray:
+    """The landmarks turned about their middle."""
+    middle, angle = landmarks.mean(axis=0), np.radians(degrees)
+    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+    return (landmarks - middle) @ turn + middle
+
+
+def _refine(patch: Patch, landmarks: np.ndarray, again: bool = True) -> np.ndarray:
+    """Look twice, the second time in the mirror: the mean of the two errs less than either.
+
+    Unless the first was still far from upright: then all `again`, from where the second arrived.
+    """
     looks = []
     for mirror in (False, True):
         seen = _look_again(patch, landmarks, mirror=mirror)
-        landmarks = landmarks if seen is None else seen
+        landmarks = seen.landmarks if seen else landmarks
         looks.append(landmarks)
+    first, second = (_fit(look) for look in looks)
+    left = compose(second, inverse(first))
+    if again and abs(np.degrees(np.arctan2(left[1, 0], left[0, 0]))) > FAR:
+        return _refine(patch, landmarks, again=False)
     return np.mean(looks, axis=0)
 
 
 def _look_again(
     patch: Patch, landmarks: np.ndarray, shrink: int = 1, turns=(0,), mirror: bool = False
-) -> np.ndarray | None:
+) -> _Face | None:
     """Detect once more, close up as `landmarks` align it, shrunk and at each of the quarter turns.
 
-    Returns the landmarks of the surest detection, or None if the face is not seen again.
+    Returns the surest detection, in pixels of the photo, or None if the face is not seen again.
     """
     left, top, right, bottom = CLOSE_UP
     size = (right - left, bottom - top)
@@ -287,8 +309,8 @@ def _look_again(
         seen += [face for face in faces if _is_central(face)]
     if not seen:
         return None
-    landmarks = max(seen, key=lambda face: face.score).landmarks
-    return apply(inverse(matrix), landmarks[MIRRORED] if mirror else landmarks)
+    surest = max(seen, key=lambda face: face.score).mapped(inverse(matrix))
+    return replace(surest, landmarks=surest.landmarks[MIRRORED]) if mirror else surest
 
 
 def _is_central(face: _Face) -> bool:

@@ -96,6 +96,13 @@ def test_a_face_of_any_size_and_turn_is_found(scale, degrees):
     assert eye_error(align_face(photo).eyes, pupils) < TOLERANCE
 
 
+@pytest.mark.parametrize("degrees", [-135, -52, 45, 60, 120])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_face_between_two_quarter_turns_is_stood_upright(scale, degrees):
+    photo, pupils = pasted(scale, degrees)
+    assert eye_error(align_face(photo).eyes, pupils) < TOLERANCE
+
+
 @pytest.mark.parametrize("eyes_at", [(60, 60), (740, 60), (60, 520), (740, 520)])
 def test_a_face_near_the_border_is_found(eyes_at):
     photo, pupils = pasted(1, 10, eyes_at)
