@@ -30,6 +30,9 @@ EYE_DISTANCE = TEMPLATE[1, 0] - TEMPLATE[0, 0]
 
 # YuNet finds faces of some 10 to 300 pixels, so a photo is searched at these longest sides in turn.
 SEARCH_SIDES = (640, 320, 160)
+# A panorama would shrink to a strip: where one side is LONG times the other, it is searched first
+# with a shorter side of PANORAMA_SIDE, as far as a longest side of LONGEST_SIDE goes.
+LONG, PANORAMA_SIDE, LONGEST_SIDE = 2.5, 320, 4096
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
@@ -212,9 +215,12 @@ def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[
 
 def _search_copies(photo: Image.Image) -> list[np.ndarray]:
     """The photo at each of SEARCH_SIDES that does not enlarge it, without those too thin."""
-    longest = max(photo.size)
+    longest, shortest = max(photo.size), min(photo.size)
+    sides = set(SEARCH_SIDES)
+    if longest > LONG * shortest:
+        sides.add(min(round(PANORAMA_SIDE * longest / shortest), LONGEST_SIDE))
     copies = []
-    for side in sorted({min(side, longest) for side in SEARCH_SIDES}, reverse=True):
+    for side in sorted({min(side, longest) for side in sides}, reverse=True):
         size = tuple(max(1, round(length * side / longest)) for length in photo.size)
         if min(size) >= SMALLEST_SIDE:
             photo = shrink(photo, size)  # from the copy before: the large one is read once

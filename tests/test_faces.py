@@ -103,6 +103,13 @@ def test_a_face_between_two_quarter_turns_is_stood_upright(scale, degrees):
     assert eye_error(align_face(photo).eyes, pupils) < TOLERANCE
 
 
+@pytest.mark.parametrize("size", [(6000, 400), (420, 9000)])
+def test_a_face_in_a_panorama_is_found(size):
+    canvas = Image.new("RGB", size, (120, 150, 180))
+    photo, pupils = pasted(0.8, 5, (size[0] - 200, size[1] - 210), canvas)
+    assert eye_error(align_face(photo).eyes, pupils) < TOLERANCE
+
+
 @pytest.mark.parametrize("eyes_at", [(60, 60), (740, 60), (60, 520), (740, 520)])
 def test_a_face_near_the_border_is_found(eyes_at):
     photo, pupils = pasted(1, 10, eyes_at)
