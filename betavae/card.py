@@ -203,8 +203,9 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         "",
         "```python",
         "from betavae import VAE",
+        "",
         f'vae = VAE.from_pretrained("weights/{name}")',
-        f"posterior = vae.encode(images)   # (N, {channels}, 64, 64) in [0, 1] -> .mean, "
+        f"posterior = vae.encode(images)  # (N, {channels}, 64, 64) in [0, 1] -> .mean, "
         ".log_variance",
         "pictures = vae.decode(posterior.mean).mean",
         "```",
