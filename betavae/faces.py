@@ -214,7 +214,10 @@ def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[
 
 
 def _search_copies(photo: Image.Image) -> list[np.ndarray]:
-    """The photo at each of SEARCH_SIDES that does not enlarge it, without those too thin."""
+    """The photo at each of SEARCH_SIDES that does not enlarge it, without those too thin.
+
+    A panorama also comes at a larger side, first.
+    """
     longest, shortest = max(photo.size), min(photo.size)
     sides = set(SEARCH_SIDES)
     if longest > LONG * shortest:

@@ -55,8 +55,8 @@ def build(studio: Studio) -> gr.HTML:
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     changed = data.input(change_data, data, [*models, random, real], **quiet)
-    for chosen in (changed.then, *(model.input for model in models)):
-        command(chosen, models, "action: 'show', models: [value, other]")
+    for event in (changed.then, *(model.input for model in models)):
+        command(event, models, "action: 'show', models: [value, other]")
     command(output.change, output, "action: 'output', output: value")
     command(strips.change, strips, "action: 'strips', strips: value")
     command(random.click, None, "action: 'random'")
