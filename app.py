@@ -7,13 +7,16 @@ import os
 # The app talks to nobody: set before Gradio is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+import cv2
 import torch
 
 from betavae.ui import layout
 from betavae.ui.studio import Studio
 
-# A decode is a millisecond of one core; torch's own threads would only fight the server's.
+# A decode is a millisecond of one core, a photo some thirty; threads of torch's and OpenCV's own
+# would only fight the server's: a photo then takes twice the processor time.
 torch.set_num_threads(1)
+cv2.setNumThreads(1)
 demo = layout.build(Studio())
 
 if __name__ == "__main__":

@@ -212,9 +212,10 @@ def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str,
     return good, bad
 
 
-def _served_order(name: str) -> tuple[bool, str]:
-    """The plain VAE first: it is what the others are compared with."""
-    return not name.endswith("-vae") or name.endswith("-beta-vae"), name
+def _served_order(name: str) -> tuple[int, str]:
+    """The paper's pair first, the VAE before the β-VAE: what the others are compared with."""
+    objective = name.partition("-")[2]  # of "celeba-beta-vae"
+    return {"vae": 0, "beta-vae": 1}.get(objective, 2), name
 
 
 def pair_latents(one: Tensor, other: Tensor) -> list[tuple[int, float]]:

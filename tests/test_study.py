@@ -20,6 +20,7 @@ from betavae.checkpoints import CheckpointError
 from betavae.data import shapes2d
 from betavae.metrics import codes
 from betavae.study import grid, plots
+from betavae.study.earlier import added
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.study.summary import choose_run, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
@@ -180,6 +181,31 @@ def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path)
     assert text.count("\n") == 4 and "| PCA |" in text
     assert f"{100 * beta_vae['scores']['beta-vae']['mean']:.1f}" in text
     assert len({len(line) for line in table_text(summary).splitlines()}) == 1
+
+
+def test_a_study_goes_on_from_an_earlier_one(three_seeds, tmp_path):
+    """What was measured again replaces its row; the rest is kept, and says by which code."""
+    runs = read_runs(three_seeds)
+    fours = [run for run in runs if run["config"]["objective_settings"]["beta"] == 4]
+    earlier = summarise(runs, {}) | {"code_version": "earlier"}
+    earlier["baselines"] = [{"title": "PCA", "scores": {}}]
+    for row in earlier["models"]:
+        del row["code_version"]  # as studies of before had none
+        row["seeds"] = [7]
+    both = added(summarise(fours[:2], {}), earlier)
+    assert [(row["kind"], row["seeds"]) for row in both["models"]] == [
+        ("beta-vae-beta1", [7]),
+        ("beta-vae-beta4", [0, 1]),
+    ]
+    assert both["models"][0]["code_version"] == "earlier"
+    assert both["models"][1]["code_version"] == fours[0]["code_version"]
+    assert [point["beta"] for point in both["sweep"]] == [1, 1, 1, 4, 4]
+    assert [row["title"] for row in both["baselines"]] == ["PCA"]
+    chart = both["curves"]["means, 5 factors"]
+    assert set(chart) == {"VAE (β = 1), conv", "β-VAE (β = 4), conv"}
+    assert (
+        chart["β-VAE (β = 4), conv"] != earlier["curves"]["means, 5 factors"]["β-VAE (β = 4), conv"]
+    )
 
 
 def test_a_seed_is_chosen_without_any_factor(three_seeds):

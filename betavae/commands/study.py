@@ -24,6 +24,11 @@ def add(commands) -> None:
     add_data(parser)
     parser.add_argument("--to", type=Path, help="default: weights/shapes2d-study")
     parser.add_argument(
+        "--add",
+        action="store_true",
+        help="to the study that is there: what no run here stands for is kept as it is",
+    )
+    parser.add_argument(
         "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
     )
 
@@ -31,22 +36,26 @@ def add(commands) -> None:
 def _study(options: argparse.Namespace) -> None:
     from betavae.data import Shapes2D
     from betavae.study import plots
+    from betavae.study.earlier import added
     from betavae.study.score import read_runs
     from betavae.study.summary import measure_baselines, summarise, write
-    from betavae.study.table import markdown, study_folder
+    from betavae.study.table import markdown, read_study, study_folder
 
     runs = read_runs(options.runs)
     if not runs:
         raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
+    folder = options.to or study_folder()
+    earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
-    if not kept.is_file():
+    if not kept.is_file() and not earlier:
         with tqdm(desc="baselines", unit="baseline") as bar:
             found = measure_baselines(
                 Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
             )
         kept.write_text(json.dumps(found))
-    summary = summarise(runs, json.loads(kept.read_text()))
-    folder = options.to or study_folder()
+    summary = summarise(runs, json.loads(kept.read_text()) if kept.is_file() else {})
+    if earlier:
+        summary = added(summary, earlier)
     path = write(summary, folder)
     plots.curves(summary, folder / "curves.png")
     plots.sweep(summary, folder / "sweep.png")

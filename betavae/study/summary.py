@@ -49,9 +49,7 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
     for run in runs:
         groups[_kind(run["config"])].append(run)
     return {
-        "models": [
-            _model_row(kind, groups[kind]) for kind in sorted(groups, key=_by_weight(groups))
-        ],
+        "models": sorted((_model_row(*item) for item in groups.items()), key=by_weight),
         "baselines": [_baseline_row(name, found) for name, found in baselines.items()],
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
@@ -131,14 +129,9 @@ def _kind(config: dict[str, Any]) -> tuple[str, str]:
     return config["architecture"], "-".join([config["objective"], *settings])
 
 
-def _by_weight(groups):
-    """Sorts kinds by network, objective and then the numbers of its weights: 4 before 16."""
-
-    def key(kind: tuple[str, str]):
-        config = groups[kind][0]["config"]
-        return kind[0], config["objective"], tuple(config["objective_settings"].values())
-
-    return key
+def by_weight(row: dict[str, Any]) -> tuple:
+    """Sorts rows by network, objective and then the numbers of its weights: 4 before 16."""
+    return row["architecture"], row["objective"], tuple(row["settings"].values())
 
 
 def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, Any]:
@@ -161,6 +154,7 @@ def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, 
         "batch_size": config["batch_size"],
         "optimiser": config["optimiser"],
         "learning_rate": config["learning_rate"],
+        "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(kind[1]),
         "earlier": EARLIER.get(kind[1]),

@@ -27,9 +27,10 @@ def study_folder() -> Path:
     return bundle.root() / "shapes2d-study"
 
 
-def read_study() -> dict[str, Any]:
-    """weights/shapes2d-study/study.json. Raises BundleError, in one sentence, without it."""
-    path = study_folder() / "study.json"
+def read_study(folder: Path | None = None) -> dict[str, Any]:
+    """The study.json of `folder`, by default of weights/shapes2d-study. Raises BundleError, in one
+    sentence, without it."""
+    path = (folder or study_folder()) / "study.json"
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -65,6 +65,7 @@ LAUNCH = {  # for Blocks.launch
     "css_paths": CSS,
     "run_history": False,  # it would keep uploads and every event in the browser's storage
     "ssr_mode": False,  # no Node needed
+    "max_threads": 8,  # of 40, on a few cores, most would wait, each with a heap of its own
     "max_file_size": "20mb",
     "footer_links": ["api", "gradio", "settings"],
 }
