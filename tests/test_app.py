@@ -220,7 +220,9 @@ class TestCompare:
         for name in ("shapes2d-vae", "shapes2d-beta-vae"):
             scores = bundles.load(name).metrics["scores"]
             assert f"{scores['mig']:.3f}" in page.inner_text("#every")
-        page.wait_for_selector("#plane canvas, #plane svg", state="attached")
+        plane = page.locator("#plane-shapes2d").locator("canvas, svg").first
+        plane.wait_for()  # its own, so that its legend names these models
+        assert page.locator("#plane-celeba").count() == 0 or not page.is_visible("#plane-celeba")
 
     def test_choosing_a_model_redraws(self, page):
         page.get_by_role("tab", name="Compare").click()

@@ -95,16 +95,20 @@ def build(studio: Studio) -> None:
     bars = gr.HTML(elem_id="compare-bars")
     gr.Markdown("### Every model of these data")
     every = gr.HTML(elem_id="every")
-    plane = gr.ScatterPlot(
-        _plane(studio, families[first]),
-        x="rate: KL, nats",
-        y="distortion: squared error × 1000",
-        color="model",
-        tooltip=["model", "rate: KL, nats", "distortion: squared error × 1000"],
-        title="Rate and distortion, over the validation split",
-        height=340,
-        elem_id="plane",
-    )
+    planes = [  # one a data set: Gradio 6 keeps the colours of a plot's first data
+        gr.ScatterPlot(
+            _plane(studio, names),
+            x="rate: KL, nats",
+            y="distortion: squared error × 1000",
+            color="model",
+            tooltip=["model", "rate: KL, nats", "distortion: squared error × 1000"],
+            title="Rate and distortion, over the validation split",
+            height=340,
+            elem_id=f"plane-{family}",
+            visible=family == first,
+        )
+        for family, names in families.items()
+    ]
 
     def show_pictures(one: str, two: str, three: str, index: int):
         names = different(one, two, three)
@@ -128,13 +132,13 @@ def build(studio: Studio) -> None:
             *(_choice(studio, names, place) for place in range(MOST)),
             *show_models(*names[:2], "", index),
             _every(studio, names),
-            _plane(studio, names),
+            *(gr.ScatterPlot(visible=family == other) for other in families),
         )
 
     inputs = [*models, start]
     everything = [factors_group, factors, scores, heat, pictures, matched, bars]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    data.input(show_data, [data, start], [*models, *everything, every, plane], **quiet)
+    data.input(show_data, [data, start], [*models, *everything, every, *planes], **quiet)
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
     start.release(show_pictures, inputs, [pictures, matched], **quiet)
     pair = families[first][:2]
