@@ -105,6 +105,20 @@ class TestTraverse:
         settle(page)
         assert_shows(page, code_on_page(page))
 
+    def test_the_picture_follows_when_the_network_comes_back(self, page):
+        reset(page)
+        page.route("**/component_server/**", lambda route: route.abort())
+        drag(page, slider(page))
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('does not answer')"
+        )
+        page.unroute("**/component_server/**")
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('answers again')"
+        )
+        settle(page)
+        assert_shows(page, code_on_page(page))
+
     def test_a_sample_is_noisier_than_the_mean(self, page):
         reset(page)
         smooth = np.abs(np.diff(pixels(page), axis=0)).mean()

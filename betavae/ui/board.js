@@ -102,8 +102,12 @@ function setFace(codes, note, remember = true) {
 }
 
 const wanted = new Set();                                     // models whose codes changed
-const wish = newestWins(props.in_flight, askFrame, draw,
-  () => say('The server does not answer; the picture is not up to date.', true));
+let silent = false;                                           // the server, when last asked
+const wish = newestWins(props.in_flight, askFrame, draw, () => {
+  say('The server does not answer; the picture is not up to date.', true);
+  silent = true;
+  state.shown.forEach(name => wanted.add(name));              // for the next try
+});
 function want(which) {
   const shown = which.filter(n => state.shown.includes(n));
   shown.forEach(n => wanted.add(n));
@@ -116,10 +120,11 @@ function askFrame() {
   return server.frame({codes, output: state.output, seed: state.seed});
 }
 async function draw(answer, newer, asked) {
-  if (!answer || answer.error) return say(answer?.error ?? 'The server could not decode.', true);
+  if (answer.error) return say(answer.error, true);
   const decoded = await Promise.all(Object.entries(answer.pictures).map(
     async ([name, uri]) => [name, await load(uri)]));
   for (const [name, image] of decoded) if (newer(name)) enlarge(image, parts[name].picture);
+  if (silent) { silent = false; say('The server answers again.'); scheduleStrips(); }
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
   root.dispatchEvent(new CustomEvent('drawn', {detail: {asked}}));   // for who measures latency
 }

@@ -2,6 +2,7 @@
 const root = element.querySelector('.factors');
 const state = {factors: props.factors.map(f => f.start), shown: [], moved: null};
 const bars = {}, pictures = {}, panels = {}, before = {};     // of each model, by name
+let silent = false;                                           // the server, when last asked
 
 function buildFactor(factor, place) {
   const id = `${element.id || 'factors'}-${factor.name}`;
@@ -71,10 +72,11 @@ caption.setAttribute('role', 'status');
 const stage = make('div', {className: 'models'});
 
 async function draw(answer, newer, since) {
-  if (!answer || answer.error) { caption.textContent = answer?.error ?? 'The server does not answer.'; return; }
+  if (answer.error) { caption.textContent = answer.error; return; }
   const names = Object.keys(answer.models);
   const images = await Promise.all([answer.sprite, ...names.map(n => answer.models[n].picture)].map(load));
   if (!newer()) return;
+  if (silent) { silent = false; caption.textContent = 'The server answers again.'; }
   enlarge(images[0], sprite);
   names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); show(name, answer.models[name]); });
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
@@ -82,7 +84,10 @@ async function draw(answer, newer, since) {
 }
 const want = newestWins(props.in_flight,
   () => server.factors({factors: state.factors.slice(), models: state.shown.slice()}), draw,
-  () => { caption.textContent = 'The server does not answer; the bars are not up to date.'; });
+  () => {
+    caption.textContent = 'The server does not answer; the bars are not up to date.';
+    silent = true;
+  });
 
 function obey() {
   const value = JSON.parse(JSON.stringify(props.value ?? {}));

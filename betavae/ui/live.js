@@ -1,4 +1,5 @@
 // What the live components share; put before each one's own script.
+const RETRY = 1000;                                           // milliseconds
 const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
 
 function make(tag, properties = {}, ...children) {
@@ -24,8 +25,9 @@ function enlarge(image, canvas) {
 // Newest wins: at most `inFlight` questions under way, each asked with the state of now; a wish made
 // meanwhile is asked when there is room. `draw(answer, newer, since)` puts an answer on the page; just
 // before it paints a part it asks `newer(part)`, which says no when a later answer was there first.
+// A question that fails is asked again a second later, with the state of then.
 function newestWins(inFlight, ask, draw, fail) {
-  let wished = 0, asked = 0, busy = 0, sent = 0;
+  let wished = 0, asked = 0, busy = 0, sent = 0, retry = null;
   const drawn = {};
   function pump() {
     while (wished > asked && busy < inFlight) {
@@ -34,10 +36,17 @@ function newestWins(inFlight, ask, draw, fail) {
       asked = wished;
       busy++;
       ask()
-        .then(answer => draw(answer, newer, since))
-        .catch(fail)
+        .then(answer => {
+          if (!answer) throw new Error('no answer');           // Gradio's word for a lost network
+          return draw(answer, newer, since);
+        })
+        .catch(() => {
+          fail();
+          retry ??= setTimeout(() => { retry = null; wish(); }, RETRY);
+        })
         .finally(() => { busy--; pump(); });
     }
   }
-  return () => { wished = Math.max(performance.now(), wished + 1e-3); pump(); };
+  function wish() { wished = Math.max(performance.now(), wished + 1e-3); pump(); }
+  return wish;
 }
