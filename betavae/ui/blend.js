@@ -21,7 +21,7 @@ function codes() {
     .map(m => [m.name, mix(state.from[m.name], state.to[m.name])]));
 }
 async function draw(answer, newer) {
-  if (!answer || answer.error) { status.textContent = answer?.error ?? 'The server does not answer.'; return; }
+  if (answer.error) { status.textContent = answer.error; return; }
   const names = Object.keys(answer.pictures);
   const images = await Promise.all(names.map(name => load(answer.pictures[name])));
   if (!newer()) return;
