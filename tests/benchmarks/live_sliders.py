@@ -46,9 +46,8 @@ def reference(studio: Studio) -> gr.Blocks:
     """The same models with Gradio's sliders, default events and gr.Image."""
 
     def decode(*values):
-        return [
-            to_picture(studio.decode(name, torch.tensor([values]))[0]) for name in studio.first_pair
-        ]
+        code = torch.tensor([values], dtype=torch.float)  # Gradio's values may all be whole
+        return [to_picture(studio.decode(name, code)[0]) for name in studio.first_pair]
 
     with gr.Blocks(analytics_enabled=False) as demo:
         with gr.Row():
@@ -85,8 +84,9 @@ def measure(
         page.mouse.move(box["x"] + 12 + share * (box["width"] - 24), middle)
         events += 1
         time.sleep(max(0.0, events / 60 - (time.perf_counter() - began)))
-    page.mouse.up()
     frames, drag = page.evaluate("[window.frames_drawn, window.painted]")
+    page.mouse.move(box["x"] + box["width"] / 2, middle)  # at an end a key may move nothing
+    page.mouse.up()
     page.wait_for_timeout(1500)
     handle.focus()
     latencies = []
