@@ -9,7 +9,9 @@ default events and two gr.Image. Latency is from a key press to the picture's pa
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import shutil
 import statistics
 import sys
 import time
@@ -20,13 +22,18 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 import gradio as gr
 import torch
-from browser import chromium, served
+from browser import FLAGS, served
+from playwright.async_api import async_playwright
 
 from betavae.data.images import to_picture
 from betavae.ui import layout
 from betavae.ui.studio import Studio, data_uri
 
 SLIDERS = 32
+EVENTS = 60  # of the mouse, a second
+# How often the slider says that it moved: the browser joins mouse events that come too fast for it.
+COUNT = """slider => { const count = {inputs: 0};
+  document.querySelector(slider).addEventListener('input', () => count.inputs++); return count; }"""
 # Counts pictures and times them from the last input event, after the frame was painted.
 WATCH = """root => {
   window.frames_drawn = 0; window.painted = []; window.pressed = 0;
@@ -57,50 +64,62 @@ def reference(studio: Studio) -> gr.Blocks:
     return demo
 
 
-def open_factors(page) -> None:
-    page.get_by_role("tab", name="Compare").click()
-    page.locator("#compare-data").get_by_label("2D shapes").click()
+async def open_factors(page) -> None:
+    await page.get_by_role("tab", name="Compare").click()
+    await page.locator("#compare-data").get_by_label("2D shapes").click()
 
 
-def measure(
+async def drag(page, box: dict[str, float], sweep: float, seconds: float) -> None:
+    """Move the pressed mouse along `box` 60 times a second, as a mouse does: without waiting for
+    the page, which Playwright's own mouse does before each move."""
+    session = await page.context.new_cdp_session(page)
+    middle = box["y"] + box["height"] / 2
+    began, sent = time.perf_counter(), []
+    while (now := time.perf_counter() - began) < seconds:
+        share = abs((now / sweep) % 2 - 1)
+        move = {"type": "mouseMoved", "button": "left", "buttons": 1, "y": middle}
+        move["x"] = box["x"] + 12 + share * (box["width"] - 24)
+        sent.append(asyncio.ensure_future(session.send("Input.dispatchMouseEvent", move)))
+        await asyncio.sleep(max(0.0, len(sent) / EVENTS - (time.perf_counter() - began)))
+    await asyncio.gather(*sent)
+
+
+async def measure(
     page, root: str | None, slider: str, sweep: float, seconds: float, presses: int
 ) -> dict[str, float]:
     """Drag `slider` with the mouse, end to end in `sweep` seconds, then press keys one by one.
 
     root  the component that says when it has drawn; None: any picture that changes counts
     """
-    page.wait_for_selector(slider)
-    page.wait_for_timeout(3000)
-    page.evaluate(WATCH, root)
+    await page.wait_for_selector(slider)
+    await page.wait_for_timeout(3000)
+    await page.evaluate(WATCH, root)
     handle = page.locator(slider).first
-    handle.scroll_into_view_if_needed()
-    box = handle.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 2, middle)
-    page.mouse.down()
-    began, events = time.perf_counter(), 0
-    while (now := time.perf_counter() - began) < seconds:
-        share = abs((now / sweep) % 2 - 1)
-        page.mouse.move(box["x"] + 12 + share * (box["width"] - 24), middle)
-        events += 1
-        time.sleep(max(0.0, events / 60 - (time.perf_counter() - began)))
-    frames, drag = page.evaluate("[window.frames_drawn, window.painted]")
-    page.mouse.move(box["x"] + box["width"] / 2, middle)  # at an end a key may move nothing
-    page.mouse.up()
-    page.wait_for_timeout(1500)
-    handle.focus()
+    await handle.scroll_into_view_if_needed()
+    box = await handle.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await page.mouse.move(*middle)
+    await page.mouse.down()
+    inputs = await page.evaluate_handle(COUNT, slider)
+    await drag(page, box, sweep, seconds)
+    frames, drawn = await page.evaluate("[window.frames_drawn, window.painted]")
+    inputs = await inputs.evaluate("count => count.inputs")
+    await page.mouse.move(*middle)  # at an end a key may move nothing
+    await page.mouse.up()
+    await page.wait_for_timeout(1500)
+    await handle.focus()
     latencies = []
     for press in range(presses):
-        before = page.evaluate("window.frames_drawn")
-        page.keyboard.press("ArrowLeft" if press % 2 else "ArrowRight")
-        page.wait_for_function(f"window.frames_drawn > {before}")
-        latencies.append(page.evaluate("window.painted.at(-1)"))
-        page.wait_for_timeout(60)
+        before = await page.evaluate("window.frames_drawn")
+        await page.keyboard.press("ArrowLeft" if press % 2 else "ArrowRight")
+        await page.wait_for_function(f"window.frames_drawn > {before}")
+        latencies.append(await page.evaluate("window.painted.at(-1)"))
+        await page.wait_for_timeout(60)
     latencies.sort()
     return {
-        "events/s": events / seconds,
+        "inputs/s": inputs / seconds,
         "frames/s": frames / seconds,
-        "drag p50 ms": statistics.median(drag) if drag else float("nan"),
+        "drag p50 ms": statistics.median(drawn) if drawn else float("nan"),
         "key p50 ms": statistics.median(latencies),
         "key p95 ms": latencies[int(0.95 * (len(latencies) - 1))],
     }
@@ -119,7 +138,7 @@ def decode_milliseconds(studio: Studio, name: str, repeats: int = 300) -> tuple[
     return statistics.median(decodes) * 1000, statistics.median(frames) * 1000
 
 
-def main() -> None:
+async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=6, help="of dragging, each (6)")
     parser.add_argument("--presses", type=int, default=40, help="single key presses, each (40)")
@@ -129,7 +148,9 @@ def main() -> None:
         decode, frame = decode_milliseconds(studio, name)
         print(f"{name}: one decode {decode:.2f} ms, one frame {frame:.2f} ms, one core, median")
     results = {}
-    with chromium() as browser:
+    async with async_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         app = (layout.build(studio), layout.LAUNCH)
         for kind, (demo, launch), opening, root, slider, sweep in (
             ("live board", app, None, ".board", ".latent input[type=range]", 1.5),
@@ -138,12 +159,14 @@ def main() -> None:
             ("gr.Image, default events", (reference(studio), {}), None, None, "[type=range]", 1.5),
         ):
             with served(demo, **launch) as url:
-                page = browser.new_page(viewport={"width": 1280, "height": 900})
-                page.goto(url)
+                page = await browser.new_page(viewport={"width": 1280, "height": 900})
+                await page.goto(url)
                 if opening:
-                    opening(page)
-                results[kind] = measure(page, root, slider, sweep, options.seconds, options.presses)
-                page.close()
+                    await opening(page)
+                found = measure(page, root, slider, sweep, options.seconds, options.presses)
+                results[kind] = await found
+                await page.close()
+        await browser.close()
     columns = list(next(iter(results.values())))
     print(f"{'two models side by side':26s}" + "".join(f"{c:>13s}" for c in columns))
     for kind, row in results.items():
@@ -156,4 +179,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())
