@@ -51,16 +51,19 @@ function buildModel(model) {
 }
 
 function percent(mean) { return 50 + Math.max(-3.5, Math.min(3.5, mean)) / 7 * 100; }
+function span(node, one, other) {                             // a transform: nothing is laid out again
+  const [low, high] = [Math.min(one, other), Math.max(one, other)].map(percent);
+  node.style.transform = `translateX(${low}%) scaleX(${(high - low) / 100})`;
+}
 function show(name, answer) {
   answer.means.forEach((mean, index) => {
     const bar = bars[name][index], start = before[name]?.[index] ?? mean;
     bar.mean = mean;
-    const [low, high] = [Math.min(0, mean), Math.max(0, mean)].map(percent);
-    Object.assign(bar.fill.style, {left: `${low}%`, width: `${high - low}%`});
-    const [from, to] = [Math.min(start, mean), Math.max(start, mean)].map(percent);
-    Object.assign(bar.was.style, {left: `${from}%`, width: `${to - from}%`});
+    span(bar.fill, 0, mean);
+    span(bar.was, start, mean);
     bar.row.classList.toggle('moved', Math.abs(mean - start) > .5);
-    bar.number.textContent = mean.toFixed(2);
+    const text = mean.toFixed(2);
+    if (bar.number.textContent !== text) bar.number.textContent = text;
   });
 }
 
