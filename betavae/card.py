@@ -126,8 +126,8 @@ def _selection(config: dict[str, Any]) -> list[str]:
     found = ", ".join(f"seed {k}: {v:.3f}" for k, v in config["selection"]["udr"].items())
     return [
         "",
-        "Chosen among seeds without looking at any factor, by agreement with the other seeds "
-        f"(UDR, Duan et al., ICLR 2020): {found}.",
+        f"Chosen among seeds without looking at any factor, {config['selection']['criterion']}: "
+        f"{found}.",
     ]
 
 

@@ -211,9 +211,15 @@ def test_a_study_goes_on_from_an_earlier_one(three_seeds, tmp_path):
 def test_a_seed_is_chosen_without_any_factor(three_seeds):
     folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
     found = selection["udr"]
-    assert folder.name == f"conv-beta-vae-beta4-seed{max(found, key=found.get)}"
-    assert len(found) == 3 and found[0] > found[2]  # the noisier, the less the others agree
+    assert len(found) == 3 and found[0] > found[1] > found[2]  # the noisier, the less agreed on
+    assert folder.name == "conv-beta-vae-beta4-seed0"
     assert choose_run(folder) == (folder, None)
+    # A seed that reconstructs worst is not chosen, whatever the others find.
+    scores = json.loads((folder / SCORES).read_text())
+    scores["validation"]["reconstruction"] += 100
+    (folder / SCORES).write_text(json.dumps(scores))
+    folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
+    assert folder.name == "conv-beta-vae-beta4-seed1" and selection["udr"] == found
     with pytest.raises(CheckpointError, match="0 are measured"):
         choose_run(three_seeds / "conv-vae")
 
