@@ -18,6 +18,7 @@ from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture, table
 from betavae.ui.studio import FAMILIES, Studio
+from betavae.ui.verdict import best_cells, faces_verdict, shapes_verdict
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents
@@ -42,6 +43,12 @@ DIGITS = {  # of the scores of 2D shapes that are shown
     "active_latents": 0,
 }
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
+# What better means; fewer nats or latents are neither better nor worse.
+BETTER = {
+    **dict.fromkeys(("psnr", "ssim", "elbo"), max),
+    **dict.fromkeys(("beta-vae-paper", "beta-vae", "mig", "dci", "factor-vae", "sap"), max),
+    "reconstruction": min,
+}
 INTRODUCTION = (
     "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
     "show, for each active latent of the model that has the fewest, the latent of each other model "
@@ -226,13 +233,19 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
 
 
 def _every(studio: Studio, names: list[str]) -> str:
-    """All scores of all models of a data set, a row a model."""
-    columns = SHAPES if studio.family(names[0]) == "shapes2d" else FACES
+    """All scores of all models of a data set, a row a model, and what they come to in words."""
+    shapes = studio.family(names[0]) == "shapes2d"
+    columns = SHAPES if shapes else FACES
+    models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
     lines = [["", *(title for _, title, _ in columns)]]
-    for name in names:
-        found = studio.bundles[name].metrics["scores"]
-        lines.append([studio.title(name), *(f"{found[k]:,.{d}f}" for k, _, d in columns)])
-    return table(lines, "headline")
+    for title, found in models.items():
+        lines.append([title, *(f"{found[k]:,.{d}f}" for k, _, d in columns)])
+    best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
+    marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
+    objective = {studio.bundles[n].config["training"]["objective"]: studio.title(n) for n in names}
+    words = (shapes_verdict if shapes else faces_verdict)(models, objective.get("beta-vae"))
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
+    return table(lines, "headline", marked) + f'<div class="verdict">{said}</div>'
 
 
 def _plane(studio: Studio, names: list[str]) -> pd.DataFrame:

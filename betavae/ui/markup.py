@@ -59,13 +59,19 @@ def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, floa
     )
 
 
-def table(lines: list[list[str]], name: str) -> str:
-    """The first line as headings; the first cell of each other line as its heading."""
+def table(lines: list[list[str]], name: str, best: Sequence[tuple[int, int]] = ()) -> str:
+    """The first line as headings; the first cell of each other line as its heading.
+
+    best  (line, column) of cells to set off
+    """
     head = "".join(f"<th>{escape(cell)}</th>" for cell in lines[0])
-    body = "".join(
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for first, *cells in lines[1:]
-    )
+    body = ""
+    for number, (first, *cells) in enumerate(lines[1:], start=1):
+        texts = "".join(
+            f"<td{' class=best' if (number, column) in best else ''}>{escape(cell)}</td>"
+            for column, cell in enumerate(cells, start=1)
+        )
+        body += f"<tr><th>{escape(first)}</th>{texts}</tr>"
     return f'<div class="scroll"><table class="scores {name}"><tr>{head}</tr>{body}</table></div>'
 
 

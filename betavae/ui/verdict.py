@@ -1,0 +1,69 @@
+"""Which model to use, and why, in words: read off the scores of the bundles that are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Scored = dict[str, dict[str, float]]  # a model's title -> its scores
+CLEARLY = 1.0  # dB
+
+
+def shapes_verdict(models: Scored, beta_vae: str | None) -> list[str]:
+    """Sentences on models of 2D shapes; `beta_vae` is the title of the one they must beat."""
+    told = [
+        ("The most disentangled by MIG", "mig", max, 3, ""),
+        ("by DCI", "dci", max, 3, ""),
+        ("by the FactorVAE score", "factor-vae", max, 3, ""),
+        ("the best reconstruction", "reconstruction", min, 1, " nats"),
+    ]
+    sentences = [_bests(models, told)]
+    if beta_vae in models:
+        base = models[beta_vae]
+        better = [
+            title
+            for title, scores in models.items()
+            if scores["mig"] > base["mig"] and scores["reconstruction"] < base["reconstruction"]
+        ]
+        sentences.append(_against(f"Better than {beta_vae} in reconstruction and MIG", better))
+    return sentences
+
+
+def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
+    """The same for models of faces: what it costs to keep few, strong latents."""
+    told = [
+        ("The sharpest", "psnr", max, 2, " dB"),
+        ("the shortest code", "kl", min, 1, " nats"),
+        ("the fewest active latents", "active_latents", min, 0, ""),
+    ]
+    sentences = [_bests(models, told)]
+    if beta_vae in models:
+        base = models[beta_vae]
+        better = [
+            title
+            for title, scores in models.items()
+            if scores["psnr"] >= base["psnr"] + CLEARLY
+            and scores["active_latents"] >= base["active_latents"]
+        ]
+        claim = f"At least {CLEARLY:g} dB sharper than {beta_vae}, with as many active latents"
+        sentences.append(_against(claim, better))
+    return sentences
+
+
+def best_cells(lines: list[dict[str, float]], better: dict[str, Any]) -> dict[str, int]:
+    """For each score in `better` (min or max) the index of the line that is best by it."""
+    return {
+        score: choose(range(len(lines)), key=lambda k: lines[k][score])
+        for score, choose in better.items()
+    }
+
+
+def _bests(models: Scored, told) -> str:
+    parts = []
+    for words, score, choose, digits, unit in told:
+        title = choose(models, key=lambda t: models[t][score])
+        parts.append(f"{words}: {title} ({models[title][score]:,.{digits}f}{unit})")
+    return "; ".join(parts) + "."
+
+
+def _against(claim: str, titles: list[str]) -> str:
+    return f"{claim}: {', '.join(titles) if titles else 'none of these'}."

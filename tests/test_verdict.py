@@ -1,0 +1,43 @@
+"""Which model to use, in words: on scores with a known answer."""
+
+from __future__ import annotations
+
+from betavae.ui.verdict import best_cells, faces_verdict, shapes_verdict
+
+SHAPES = {
+    "VAE": {"mig": 0.05, "dci": 0.1, "factor-vae": 0.6, "reconstruction": 60.0},
+    "β-VAE": {"mig": 0.20, "dci": 0.3, "factor-vae": 0.7, "reconstruction": 90.0},
+    "A": {"mig": 0.25, "dci": 0.2, "factor-vae": 0.8, "reconstruction": 80.0},
+    "B": {"mig": 0.30, "dci": 0.2, "factor-vae": 0.5, "reconstruction": 91.0},
+}
+FACES = {
+    "VAE": {"psnr": 20.0, "kl": 120.0, "active_latents": 32},
+    "β-VAE": {"psnr": 17.0, "kl": 9.0, "active_latents": 9},
+    "A": {"psnr": 18.0, "kl": 25.0, "active_latents": 9},
+    "B": {"psnr": 17.9, "kl": 20.0, "active_latents": 12},
+    "C": {"psnr": 19.0, "kl": 8.0, "active_latents": 8},
+}
+
+
+def test_shapes_name_the_best_and_who_beats_the_beta_vae_in_both():
+    first, second = shapes_verdict(SHAPES, "β-VAE")
+    assert "by MIG: B (0.300)" in first and "by DCI: β-VAE (0.300)" in first
+    assert "FactorVAE score: A (0.800)" in first and "reconstruction: VAE (60.0 nats)" in first
+    assert second == "Better than β-VAE in reconstruction and MIG: A."
+
+
+def test_faces_must_be_one_decibel_sharper_with_as_many_latents():
+    first, second = faces_verdict(FACES, "β-VAE")
+    assert "sharpest: VAE (20.00 dB)" in first and "shortest code: C (8.0 nats)" in first
+    assert second.endswith(": VAE, A.")  # B is not sharp enough, C has a latent too few
+
+
+def test_nobody_better_is_said_and_nothing_without_a_beta_vae():
+    pair = {name: SHAPES[name] for name in ("VAE", "β-VAE")}
+    assert shapes_verdict(pair, "β-VAE")[1].endswith(": none of these.")
+    assert len(shapes_verdict(pair, None)) == len(faces_verdict(FACES, None)) == 1
+
+
+def test_the_best_cell_of_a_column_is_the_smallest_or_the_largest():
+    lines = list(SHAPES.values())
+    assert best_cells(lines, {"mig": max, "reconstruction": min}) == {"mig": 3, "reconstruction": 0}
