@@ -20,7 +20,7 @@ from betavae.ui import checks, paste
 from betavae.ui.reconstruct import take_apart, unusual
 from betavae.ui.studio import Studio
 
-FACES = ("celeba-vae", BETA)
+FACES = [name for name in bundles.names() if name.startswith("celeba-")]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ class TestPasteBack:
         tab.get_by_role("button", name="Edit in Traverse").click()
         tab.wait_for_function("document.querySelector('.status').textContent === 'Your face.'")
         settle(tab)
-        slider = tab.locator(f".latent input[type=range][data-model={FACES[0]}]").first
+        slider = tab.locator(".latent input[type=range][data-model=celeba-vae]").first
         slider.focus()
         for _ in range(200):
             tab.keyboard.press("ArrowRight")

@@ -238,6 +238,9 @@ class TestCommands:
         assert capsys.readouterr().err.count("\n") == 1
 
 
+FACES = [name for name in bundles.names() if name.startswith("celeba-")]
+
+
 class TestServed:
     """What the repository's weights/ holds."""
 
@@ -249,7 +252,7 @@ class TestServed:
 
     def test_readme_quotes_the_stored_scores(self):
         readme = (PROJECT / "README.md").read_text()
-        for name in ("celeba-vae", "celeba-beta-vae"):
+        for name in FACES:
             scores = bundles.load(name).metrics["scores"]
             row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`"))
             cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -263,7 +266,7 @@ class TestServed:
 
     @pytest.mark.slow
     @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs CelebA in ../shared/data/celeba")
-    @pytest.mark.parametrize("name", ["celeba-vae", "celeba-beta-vae"])
+    @pytest.mark.parametrize("name", FACES)
     def test_scores_are_measured_again_on_celeba(self, name, monkeypatch):
         monkeypatch.delenv("XDG_CACHE_HOME")  # decoding 35,000 pictures once is enough
         torch.set_num_threads(os.cpu_count())
