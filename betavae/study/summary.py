@@ -139,8 +139,9 @@ def _kind(config: dict[str, Any]) -> tuple[str, str]:
 
 
 def by_weight(row: dict[str, Any]) -> tuple:
-    """Sorts rows by network, objective and then the numbers of its weights: 4 before 16."""
-    return row["architecture"], row["objective"], tuple(row["settings"].values())
+    """Sorts rows by network, the paper's objective first, and the weights' numbers: 4 before 16."""
+    other = row["objective"] not in ("vae", "beta-vae")
+    return row["architecture"], other, row["objective"], tuple(row["settings"].values())
 
 
 def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, Any]:
