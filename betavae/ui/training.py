@@ -222,7 +222,7 @@ def _measure_again(studio: Studio, names: list[str]) -> None:
     with gr.Row():
         bundle = gr.Dropdown(
             [(studio.title(name), name) for name in names],
-            value=names[-1],
+            value=names[:2][-1],  # the β-VAE
             label="Bundle",
             elem_id="again-bundle",
         )
