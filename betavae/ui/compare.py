@@ -109,7 +109,7 @@ def build(studio: Studio) -> None:
             y="distortion: squared error × 1000",
             color="model",
             tooltip=["model", "rate: KL, nats", "distortion: squared error × 1000"],
-            title="Rate and distortion, over the validation split",
+            title="Rate and distortion",
             height=340,
             elem_id=f"plane-{family}",
             visible=family == first,
