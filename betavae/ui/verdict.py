@@ -16,16 +16,12 @@ def shapes_verdict(models: Scored, beta_vae: str | None) -> list[str]:
         ("by the FactorVAE score", "factor-vae", max, 3, ""),
         ("the best reconstruction", "reconstruction", min, 1, " nats"),
     ]
-    sentences = [_bests(models, told)]
-    if beta_vae in models:
-        base = models[beta_vae]
-        better = [
-            title
-            for title, scores in models.items()
-            if scores["mig"] > base["mig"] and scores["reconstruction"] < base["reconstruction"]
-        ]
-        sentences.append(_against(f"Better than {beta_vae} in reconstruction and MIG", better))
-    return sentences
+
+    def beats(scores: dict[str, float], base: dict[str, float]) -> bool:
+        return scores["mig"] > base["mig"] and scores["reconstruction"] < base["reconstruction"]
+
+    claim = f"Better than {beta_vae} in reconstruction and MIG"
+    return [_bests(models, told), *_against(models, beta_vae, claim, beats)]
 
 
 def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
@@ -35,18 +31,13 @@ def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
         ("the shortest code", "kl", min, 1, " nats"),
         ("the fewest active latents", "active_latents", min, 0, ""),
     ]
-    sentences = [_bests(models, told)]
-    if beta_vae in models:
-        base = models[beta_vae]
-        better = [
-            title
-            for title, scores in models.items()
-            if scores["psnr"] >= base["psnr"] + CLEARLY
-            and scores["active_latents"] >= base["active_latents"]
-        ]
-        claim = f"At least {CLEARLY:g} dB sharper than {beta_vae}, with as many active latents"
-        sentences.append(_against(claim, better))
-    return sentences
+
+    def beats(scores: dict[str, float], base: dict[str, float]) -> bool:
+        sharper = scores["psnr"] >= base["psnr"] + CLEARLY
+        return sharper and scores["active_latents"] >= base["active_latents"]
+
+    claim = f"At least {CLEARLY:g} dB sharper than {beta_vae}, with as many active latents"
+    return [_bests(models, told), *_against(models, beta_vae, claim, beats)]
 
 
 def best_cells(lines: list[dict[str, float]], better: dict[str, Any]) -> dict[str, int]:
@@ -65,5 +56,9 @@ def _bests(models: Scored, told) -> str:
     return "; ".join(parts) + "."
 
 
-def _against(claim: str, titles: list[str]) -> str:
-    return f"{claim}: {', '.join(titles) if titles else 'none of these'}."
+def _against(models: Scored, beta_vae: str | None, claim: str, beats) -> list[str]:
+    """Whom the claim is true of; nothing where there is no β-VAE to compare with."""
+    if beta_vae not in models:
+        return []
+    better = [title for title, scores in models.items() if beats(scores, models[beta_vae])]
+    return [f"{claim}: {', '.join(better) or 'none of these'}."]
