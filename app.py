@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import sys
 
 # The app talks to nobody: set before Gradio is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# glibc gives each thread a heap of its own and hands little of it back: photos, decoded in one
-# thread after the other, would leave a hundred megabytes behind. Set before there are threads.
-if sys.platform == "linux":
-    M_ARENA_MAX = -8  # malloc.h
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+from betavae.allocator import share_two_heaps
+
+share_two_heaps()  # before there are threads
 
 import cv2
 import torch

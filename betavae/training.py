@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae import checkpoints
+from betavae.allocator import keep_freed_blocks
 from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
 from betavae.distributed import Processes
 from betavae.model import VAE
@@ -193,6 +194,7 @@ def train(run: Run, validation, pace: Pace | None = None) -> None:
     end it is an error.
     """
     pace = pace or Pace()
+    keep_freed_blocks()
     stop = _StopRequest()
     last_save = last_picture = time.monotonic()
     bar = tqdm(
