@@ -16,6 +16,7 @@ FACES = (  # score, name in the table, unit, digits
     ("reconstruction", "-log p(x given z)", "nats", 0),
     ("elbo", "ELBO", "nats", 0),
     ("active_latents", "Active latents", "", 0),
+    ("attribute_latents", "Latents that stand for an attribute", "", 0),
     ("pca_psnr", "PSNR of a PCA with as many components", "dB", 2),
 )
 SHAPES = (
@@ -54,7 +55,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
                 metric_name=title,
                 metric_value=metrics["scores"][score],
             )
-            for score, title, _, _ in _quoted(config)
+            for score, title, _, _ in _quoted(config, metrics)
         ],
     )
     return "\n".join(
@@ -88,8 +89,10 @@ def _data_name(config: dict) -> str:
     return _NAMES.get(config["data"]["name"], "pictures")
 
 
-def _quoted(config: dict) -> tuple:
-    return SHAPES if config["data"]["name"] == "shapes2d" else FACES
+def _quoted(config: dict, metrics: dict) -> list[tuple]:
+    """The lines of the table of scores; pictures without attributes have one fewer."""
+    lines = SHAPES if config["data"]["name"] == "shapes2d" else FACES
+    return [line for line in lines if line[0] in metrics["scores"]]
 
 
 def _licence(config: dict) -> dict[str, str]:
@@ -133,7 +136,7 @@ def _selection(config: dict[str, Any]) -> list[str]:
 
 def _scores(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     rows = ["## Scores", "", "| score | value | |", "|---|---|---|"]
-    for score, title, unit, digits in _quoted(config):
+    for score, title, unit, digits in _quoted(config, metrics):
         stated = metrics["tolerance"].get(score)
         within = f"± {stated:g} when measured again" if stated else ""
         rows.append(f"| {title} | {metrics['scores'][score]:,.{digits}f} {unit} | {within} |")

@@ -203,6 +203,13 @@ class TestTraining:
         for name in ("celeba-vae", "celeba-beta-vae"):
             best = bundles.load(name).metrics["attributes"]["smiling"]
             assert f"{best['auroc']:.3f} (z{best['latent']})" in text
+        faces = [bundles.load(name) for name in bundles.names() if name.startswith("celeba")]
+        alone = sum(
+            best["auroc"] >= 0.65 and best["lead"] >= 0.03
+            for bundle in faces
+            for best in bundle.metrics["attributes"].values()
+        )
+        assert page.locator("#attributes td.best").count() == alone > 0
 
     def test_choosing_a_bundle_shows_its_commands(self, page):
         page.get_by_role("tab", name="Training & metrics").click()

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from betavae import VAE
 from betavae.metrics.attributes import (
+    attribute_latents,
     auroc,
     best_latents,
     correlations,
@@ -123,7 +124,31 @@ class TestAttributes:
         codes = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
         codes[:, 1] = -attribute.float()
         found = best_latents(codes, attribute[:, None], ["smiling"])
-        assert found == {"smiling": {"latent": 1, "auroc": 1.0}}
+        area = auroc(codes, attribute[:, None])[:, 0]
+        second = max(max(a, 1 - a) for a in (area[0].item(), area[2].item()))
+        assert found["smiling"] == {
+            "latent": 1,
+            "auroc": 1.0,
+            "lead": pytest.approx(1 - second, abs=1e-4),
+        }
+        alone = best_latents(codes[:, 1:2], attribute[:, None], ["smiling"])
+        assert alone["smiling"] == {"latent": 0, "auroc": 1.0, "lead": 0.5}
+
+    def test_a_latent_stands_for_an_attribute_that_no_other_tells(self):
+        generator = torch.Generator().manual_seed(0)
+        attributes = torch.rand(4000, 3, generator=generator) < 0.5
+        noise = torch.randn(4000, 3, generator=generator)
+        codes = torch.stack(
+            [
+                attributes[:, 0] + noise[:, 0],  # alone with the first attribute
+                attributes[:, 1] + noise[:, 1],  # two that share the second
+                attributes[:, 1] + noise[:, 2],
+            ],
+            dim=1,
+        )  # and nothing tells the third
+        assert attribute_latents(best_latents(codes, attributes, ["a", "b", "c"])) == [0]
+        turned = torch.stack([codes[:, 0] + codes[:, 1], codes[:, 0] - codes[:, 1]], dim=1)
+        assert attribute_latents(best_latents(turned, attributes, ["a", "b", "c"])) == []
 
     def test_picture_statistics_of_drawn_pictures(self):
         images = torch.zeros(3, 3, 64, 64, dtype=torch.uint8)

@@ -11,11 +11,12 @@ SHAPES = {
     "B": {"mig": 0.30, "dci": 0.2, "factor-vae": 0.5, "reconstruction": 91.0},
 }
 FACES = {
-    "VAE": {"psnr": 20.0, "kl": 120.0, "active_latents": 32},
-    "β-VAE": {"psnr": 17.0, "kl": 9.0, "active_latents": 9},
-    "A": {"psnr": 18.0, "kl": 25.0, "active_latents": 9},
-    "B": {"psnr": 17.9, "kl": 20.0, "active_latents": 12},
-    "C": {"psnr": 19.0, "kl": 8.0, "active_latents": 8},
+    "VAE": {"psnr": 20.0, "kl": 120.0, "active_latents": 32, "attribute_latents": 3},
+    "β-VAE": {"psnr": 17.0, "kl": 9.0, "active_latents": 9, "attribute_latents": 2},
+    "A": {"psnr": 18.0, "kl": 25.0, "active_latents": 9, "attribute_latents": 2},
+    "B": {"psnr": 17.9, "kl": 20.0, "active_latents": 12, "attribute_latents": 4},
+    "C": {"psnr": 19.0, "kl": 8.0, "active_latents": 8, "attribute_latents": 3},
+    "D": {"psnr": 19.0, "kl": 90.0, "active_latents": 32, "attribute_latents": 1},
 }
 
 
@@ -29,7 +30,9 @@ def test_shapes_name_the_best_and_who_beats_the_beta_vae_in_both():
 def test_faces_must_be_one_decibel_sharper_with_as_many_latents():
     first, second = faces_verdict(FACES, "β-VAE")
     assert "sharpest: VAE (20.00 dB)" in first and "shortest code: C (8.0 nats)" in first
-    assert second.endswith(": VAE, A.")  # B is not sharp enough, C has a latent too few
+    assert "stand for an attribute: B (4)" in first
+    # B is not sharp enough, C has an active latent too few, D one that stands for an attribute
+    assert second.endswith(": VAE, A.")
 
 
 def test_nobody_better_is_said_and_nothing_without_a_beta_vae():

@@ -9,6 +9,9 @@ from torch import Tensor
 # them; these are measured on the picture itself.
 PICTURE_STATISTICS = ("brightness", "background brightness", "warm colours", "light from the left")
 
+# A latent stands for an attribute that it tells by this AUROC, so much better than any other does.
+TELLING, LEADING = 0.65, 0.03
+
 
 def picture_statistics(images: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) -> (N, 4) float, one column for each of PICTURE_STATISTICS, in [-1, 1].
@@ -89,17 +92,38 @@ def _mean_ranks(column: Tensor) -> Tensor:
 
 
 def best_latents(codes: Tensor, attributes: Tensor, names: list[str]) -> dict[str, dict]:
-    """Per attribute the single latent that tells it best: {name: {"latent": k, "auroc": a}}.
+    """Per attribute the single latent that tells it best.
 
-    The AUROC is that of the latent's better direction, so at least 0.5.
+    {name: {"latent": k, "auroc": a, "lead": a minus the AUROC of the next best latent}}; an AUROC
+    here is that of the latent's better direction, so at least 0.5.
     """
     area = auroc(codes, attributes)
-    strength = torch.maximum(area, 1 - area)
-    best, latent = strength.max(0)
+    chance = torch.full_like(area[:1], 0.5)  # the next best to an only latent
+    strength = torch.cat([torch.maximum(area, 1 - area), chance])
+    (best, second), (latent, _) = strength.topk(2, dim=0)
     return {
-        name: {"latent": int(latent[i]), "auroc": round(float(best[i]), 4)}
+        name: {
+            "latent": int(latent[i]),
+            "auroc": round(float(best[i]), 4),
+            "lead": round(float(best[i] - second[i]), 4),
+        }
         for i, name in enumerate(names)
     }
+
+
+def stands_for(best: dict) -> bool:
+    """Whether the best latent of an attribute tells it well, and no other latent does."""
+    return best["auroc"] >= TELLING and best.get("lead", 0) >= LEADING
+
+
+def attribute_latents(best: dict[str, dict]) -> list[int]:
+    """The latents that stand for an attribute, from what `best_latents` gives.
+
+    A latent counts once, however many attributes it leads in: "male" and "wearing lipstick" are
+    told by the same one. That an attribute has *one* latent is what MIG asks of a factor; its
+    information in bits would mislead here, where attributes are correlated and rare.
+    """
+    return sorted({found["latent"] for found in best.values() if stands_for(found)})
 
 
 def readable(attribute: str) -> str:

@@ -29,6 +29,7 @@ FACES = (  # score, heading, digits
     ("kl", "KL, nats", 1),
     ("elbo", "ELBO, nats", 0),
     ("active_latents", "Active latents", 0),
+    ("attribute_latents", "Stand for an attribute", 0),
     ("pca_psnr", "PCA of as many, dB", 2),
 )
 DIGITS = {  # of the scores of 2D shapes that are shown
@@ -167,10 +168,16 @@ def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
     )
 
 
+def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
+    """The scores that are shown; models of pictures without attributes have one fewer."""
+    shown = SHAPES if studio.family(names[0]) == "shapes2d" else FACES
+    return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
+
+
 def _scores(studio: Studio, names: list[str]) -> str:
     scores = [studio.bundles[name].metrics["scores"] for name in names]
     lines = [["", *(studio.title(name) for name in names)]]
-    for key, title, digits in SHAPES if studio.family(names[0]) == "shapes2d" else FACES:
+    for key, title, digits in _columns(studio, names):
         lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
     return table(lines, "pair")
 
@@ -235,8 +242,8 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
 def _every(studio: Studio, names: list[str]) -> str:
     """All scores of all models of a data set, a row a model, and what they come to in words."""
     shapes = studio.family(names[0]) == "shapes2d"
-    columns = SHAPES if shapes else FACES
     models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
+    columns = _columns(studio, names)
     lines = [["", *(title for _, title, _ in columns)]]
     for title, found in models.items():
         lines.append([title, *(f"{found[k]:,.{d}f}" for k, _, d in columns)])

@@ -13,6 +13,7 @@ import pandas as pd
 from betavae import metrics
 from betavae.bundle import BundleError
 from betavae.data import Shapes2D
+from betavae.metrics.attributes import LEADING, TELLING, stands_for
 from betavae.metrics.shapes import TITLES
 from betavae.study.table import read_study, rows
 from betavae.ui.markup import notice, table
@@ -42,7 +43,9 @@ SWEEP = (
 )
 MEANING = (
     "**What single latents of the face models tell.** For each of CelebA's attributes the latent "
-    "that ranks the validation faces best by it: AUROC, 0.5 is chance, 1 is perfect."
+    "that ranks the validation faces best by it: AUROC, 0.5 is chance, 1 is perfect. In "
+    f"colour where the latent stands for the attribute: at least {TELLING}, and {LEADING} better "
+    "than any other latent."
 )
 AGAIN = (
     "**Measure again.** Draws new pictures, encodes them and computes a score from the beginning; "
@@ -77,13 +80,13 @@ def _attributes(studio: Studio) -> None:
     gr.Markdown(MEANING)
     found = [_metrics(studio, name)["attributes"] for name in names]
     lines = [["", *(studio.title(name) for name in names)]]
+    alone = []
     for attribute in sorted(found[0], key=lambda a: -max(f[a]["auroc"] for f in found)):
         cells = (f"{f[attribute]['auroc']:.3f} (z{f[attribute]['latent']})" for f in found)
         lines.append([attribute, *cells])
-    gr.HTML(
-        f"<details><summary>{len(lines) - 1} attributes</summary>{table(lines, 'pair')}</details>",
-        elem_id="attributes",
-    )
+        alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[attribute])]
+    shown = f"<summary>{len(lines) - 1} attributes</summary>{table(lines, 'pair', alone)}"
+    gr.HTML(f"<details>{shown}</details>", elem_id="attributes")
 
 
 def _metrics(studio: Studio, name: str) -> dict[str, Any]:

@@ -25,18 +25,27 @@ def shapes_verdict(models: Scored, beta_vae: str | None) -> list[str]:
 
 
 def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
-    """The same for models of faces: what it costs to keep few, strong latents."""
+    """The same for models of faces: what it costs to keep few, strong latents.
+
+    Pictures without attributes have no latents that stand for one, and nothing is said of them.
+    """
+    known = set.intersection(*(set(scores) for scores in models.values()))
+    counts = [c for c in ("active_latents", "attribute_latents") if c in known]
     told = [
         ("The sharpest", "psnr", max, 2, " dB"),
         ("the shortest code", "kl", min, 1, " nats"),
         ("the fewest active latents", "active_latents", min, 0, ""),
+        ("the most latents that stand for an attribute", "attribute_latents", max, 0, ""),
     ]
 
     def beats(scores: dict[str, float], base: dict[str, float]) -> bool:
         sharper = scores["psnr"] >= base["psnr"] + CLEARLY
-        return sharper and scores["active_latents"] >= base["active_latents"]
+        return sharper and all(scores[count] >= base[count] for count in counts)
 
+    told = [line for line in told if line[1] in known]
     claim = f"At least {CLEARLY:g} dB sharper than {beta_vae}, with as many active latents"
+    if "attribute_latents" in known:
+        claim += " and as many that stand for an attribute"
     return [_bests(models, told), *_against(models, beta_vae, claim, beats)]
 
 
