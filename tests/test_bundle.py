@@ -262,6 +262,7 @@ class TestServed:
                 f"{scores['ssim']:.3f}",
             ]
             expected += [f"{scores['kl']:.1f}", str(scores["active_latents"])]
+            expected += [str(scores["attribute_latents"])]
             assert cells[2:] == expected
 
     @pytest.mark.slow
