@@ -234,9 +234,13 @@ class TestCompare:
         for name in ("shapes2d-vae", "shapes2d-beta-vae"):
             scores = bundles.load(name).metrics["scores"]
             assert f"{scores['mig']:.3f}" in page.inner_text("#every")
-        plane = page.locator("#plane-shapes2d").locator("canvas, svg").first
-        plane.wait_for()  # its own, so that its legend names these models
-        assert page.locator("#plane-celeba").count() == 0 or not page.is_visible("#plane-celeba")
+        shapes = [bundles.load(name) for name in bundles.names() if name.startswith("shapes2d")]
+        named = page.locator("#every .scatter li").all_inner_texts()
+        assert all(any(bundle.title in text for text in named) for bundle in shapes)
+        tips = [d.get_attribute("title") for d in page.locator("#every .scatter .field i").all()]
+        assert len(tips) == len(named) == len(shapes)
+        kl = {bundle.title: f"KL, nats {bundle.metrics['scores']['kl']:.1f}" for bundle in shapes}
+        assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
 
     def test_choosing_a_model_redraws(self, page):
         page.get_by_role("tab", name="Compare").click()

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 import torch
 
 from betavae.bundle import Bundle, pair_latents
@@ -16,7 +15,7 @@ from betavae.metrics.shapes import TITLES
 from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
-from betavae.ui.markup import bar_chart, heat_map, picture, table
+from betavae.ui.markup import bar_chart, heat_map, picture, scatter, table
 from betavae.ui.studio import FAMILIES, Studio
 from betavae.ui.verdict import best_cells, faces_verdict, shapes_verdict
 
@@ -103,20 +102,6 @@ def build(studio: Studio) -> None:
     bars = gr.HTML(elem_id="compare-bars")
     gr.Markdown("### Every model of these data")
     every = gr.HTML(elem_id="every")
-    planes = [  # one a data set: Gradio 6 keeps the colours of a plot's first data
-        gr.ScatterPlot(
-            _plane(studio, names),
-            x="rate: KL, nats",
-            y="distortion: squared error × 1000",
-            color="model",
-            tooltip=["model", "rate: KL, nats", "distortion: squared error × 1000"],
-            title="Rate and distortion",
-            height=340,
-            elem_id=f"plane-{family}",
-            visible=family == first,
-        )
-        for family, names in families.items()
-    ]
 
     def show_pictures(one: str, two: str, three: str, index: int):
         names = different(one, two, three)
@@ -140,13 +125,12 @@ def build(studio: Studio) -> None:
             *(_choice(studio, names, place) for place in range(MOST)),
             *show_models(*names[:2], "", index),
             _every(studio, names),
-            *(gr.ScatterPlot(visible=family == other) for other in families),
         )
 
     inputs = [*models, start]
     everything = [factors_group, factors, scores, heat, pictures, matched, bars]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    data.input(show_data, [data, start], [*models, *everything, every, *planes], **quiet)
+    data.input(show_data, [data, start], [*models, *everything, every], **quiet)
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
     start.release(show_pictures, inputs, [pictures, matched], **quiet)
     pair = families[first][:2]
@@ -252,18 +236,20 @@ def _every(studio: Studio, names: list[str]) -> str:
     objective = {studio.bundles[n].config["training"]["objective"]: studio.title(n) for n in names}
     words = (shapes_verdict if shapes else faces_verdict)(models, objective.get("beta-vae"))
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
-    return table(lines, "headline", marked) + f'<div class="verdict">{said}</div>'
-
-
-def _plane(studio: Studio, names: list[str]) -> pd.DataFrame:
-    found = [(studio.title(name), studio.bundles[name].metrics["scores"]) for name in names]
-    return pd.DataFrame(
-        {
-            "model": [title for title, _ in found],
-            "rate: KL, nats": [round(scores["kl"], 2) for _, scores in found],
-            "distortion: squared error × 1000": [round(1000 * s["mse"], 3) for _, s in found],
-        }
+    return (
+        table(lines, "headline", marked)
+        + f'<div class="verdict">{said}</div>'
+        + _plane(studio, names)
     )
+
+
+def _plane(studio: Studio, names: list[str]) -> str:
+    """What a code costs, and what it loses: every model as a point."""
+    points = {}
+    for name in names:
+        found = studio.bundles[name].metrics["scores"]
+        points[studio.title(name)] = (found["kl"], 1000 * found["mse"])
+    return scatter(points, "rate: KL, nats", "distortion: squared error × 1000")
 
 
 def _strip(frames: torch.Tensor, label: str) -> str:

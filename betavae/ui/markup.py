@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -87,6 +88,39 @@ def bar_chart(values: list[float], names: list[str], tips: list[str], title: str
         f'<figure class="bar-chart"><figcaption>{escape(title)}; the tallest is {top:.2f}'
         f'</figcaption><div class="columns">{bars}</div></figure>'
     )
+
+
+def scatter(points: dict[str, tuple[float, float]], x_title: str, y_title: str) -> str:
+    """Numbered points on two axes from zero, and their names below: they wrap on a phone, where the
+    legend of Gradio's own plot is cut off.
+
+    points  name -> (x, y), neither negative
+    """
+    across, upwards = (
+        _ticks(max(point[axis] for point in points.values()) or 1) for axis in (0, 1)
+    )
+    marks = [
+        *(f'<span class="x" style="left:{t / across[-1]:.1%}">{t:g}</span>' for t in across),
+        *(f'<span class="y" style="bottom:{t / upwards[-1]:.1%}">{t:g}</span>' for t in upwards),
+    ]
+    dots, names = "", ""
+    for number, (name, (x, y)) in enumerate(points.items(), start=1):
+        tip = escape(f"{name}: {x_title} {x:.1f}, {y_title} {y:.2f}", quote=True)
+        place = f"left:{x / across[-1]:.1%};bottom:{y / upwards[-1]:.1%}"
+        dots += f'<i style="{place}" title="{tip}">{number}</i>'
+        names += f"<li><i>{number}</i> {escape(name)}</li>"
+    return (
+        f'<figure class="scatter"><figcaption>↑ {escape(y_title)}</figcaption>'
+        f'<div class="field">{"".join(marks)}{dots}</div>'
+        f"<figcaption>{escape(x_title)} →</figcaption><ol>{names}</ol></figure>"
+    )
+
+
+def _ticks(largest: float) -> list[float]:
+    """From zero in steps of 1, 2 or 5 times a power of ten, the last at or above `largest`."""
+    power = 10.0 ** math.floor(math.log10(largest))
+    step = next(s * power for s in (0.2, 0.5, 1, 2) if largest <= 5 * s * power)
+    return [round(step * k, 12) for k in range(math.ceil(largest / step - 1e-9) + 1)]
 
 
 def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
