@@ -1,18 +1,22 @@
-"""Training resumes exactly, whatever stopped it, and says in one sentence what went wrong."""
+"""Training lowers the loss, shows itself, and says in one sentence what went wrong."""
 
 from __future__ import annotations
 
 import errno
 import math
 import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
+from small_runs import (
+    PROJECT,
+    QUIET,
+    all_finite,
+    command,
+    one_line,
+    small_config,
+    start,
+)
 
 from betavae import checkpoints, cli
 from betavae.checkpoints import CheckpointError
@@ -22,71 +26,6 @@ from betavae.model import VAE
 from betavae.monitor import history_row, save_picture
 from betavae.speed import SETTINGS, fastest_setting
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
-
-PROJECT = Path(__file__).parents[1]
-QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)
-SMALL = {"batch_size": 8, "latents": 4, "precision": "fp32", "memory_format": "contiguous"}
-
-
-def small_config(**changes) -> TrainingConfig:
-    settings = {"objective": "beta-vae", "objective_settings": {"beta": 4.0}, "steps": 8}
-    return TrainingConfig(**{**SMALL, **settings, "warm_up": 2, **changes})
-
-
-def command(folder: Path, run: Path, *words: str) -> list[str]:
-    """The command line of a small run on a folder of pictures."""
-    return (
-        f"train images --data {folder} --to {run} --batch-size 8 --latents 4 --warm-up 2 "
-        "--precision fp32 --memory-format contiguous --checkpoint-seconds 0 --history-steps 5 "
-        "--picture-seconds 1000"
-    ).split() + list(words)
-
-
-def start(words: list[str], launcher=("-m", "betavae")) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, *launcher, *words],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for_history(run: Path, process: subprocess.Popen) -> None:
-    """Until a checkpoint holds a row of history; the process must still be training."""
-    deadline = time.monotonic() + 60
-    while not (run / "history.csv").exists():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def assert_same(one: dict, other: dict) -> None:
-    """Everything the next step depends on is equal bit for bit; times may differ."""
-    assert one["step"] == other["step"]
-    for part in ("vae", "objective"):
-        assert one[part].keys() == other[part].keys()
-        assert all(torch.equal(one[part][k], other[part][k]) for k in one[part])
-    for key, state in one["optimiser"]["state"].items():
-        for name, value in state.items():
-            assert torch.equal(value, other["optimiser"]["state"][key][name])
-    assert torch.equal(one["generator"], other["generator"])
-    for row, its_twin in zip(one["history"], other["history"], strict=True):
-        assert {**row, "seconds": 0} == {**its_twin, "seconds": 0}
-
-
-def all_finite(state: dict) -> bool:
-    """Whether the weights and the optimiser's moments can be trained on."""
-    moments = [value for each in state["optimiser"]["state"].values() for value in each.values()]
-    return all(bool(torch.isfinite(t).all()) for t in (*state["vae"].values(), *moments))
-
-
-def one_line(errors: str) -> str:
-    """The one line that betavae wrote to stderr, beside the progress bars, which end in returns."""
-    lines = [line for line in errors.replace("\r", "\n").splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("betavae: ")]
-    assert len(said) == 1 and lines[-1] == said[0], errors
-    return said[0]
 
 
 def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():
@@ -98,164 +37,6 @@ def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():
     assert learning_rate(config, 1000) == pytest.approx(0.0)
     flat = TrainingConfig(steps=1000, warm_up=100, learning_rate=0.01, decay="none")
     assert learning_rate(flat, 999) == pytest.approx(0.01)
-
-
-@pytest.fixture(scope="module")
-def whole(picture_folder, tmp_path_factory) -> Path:
-    """A run of 120 steps that nothing interrupts: what the interrupted ones must equal."""
-    torch.set_num_threads(1)  # as in the processes they are compared with: sums round otherwise
-    run = tmp_path_factory.mktemp("whole") / "run"
-    assert cli.main(command(picture_folder, run, "--steps", "120")) == 0
-    return run
-
-
-class TestResume:
-    @pytest.mark.slow
-    def test_after_sigkill_equals_no_interruption(self, picture_folder, whole, tmp_path):
-        steps, killed = ("--steps", "120"), tmp_path / "killed"
-        process = start(command(picture_folder, killed, *steps))
-        wait_for_history(killed, process)
-        process.kill()
-        process.wait()
-        state = checkpoints.read(killed)
-        assert state["history"] and 5 <= state["step"] < 120
-        assert cli.main(command(picture_folder, killed, *steps, "--resume")) == 0
-        assert_same(checkpoints.read(killed), checkpoints.read(whole))
-        assert (killed / "history.csv").read_text().count("\n") == 25
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-    def test_after_a_request_to_stop_equals_no_interruption_and_says_how_to_go_on(
-        self, number, picture_folder, whole, tmp_path
-    ):
-        steps, stopped = ("--steps", "120"), tmp_path / "stopped"
-        process = start(command(picture_folder, stopped, *steps))
-        wait_for_history(stopped, process)
-        process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        done = checkpoints.read(stopped)["step"]
-        assert f"Stopped after step {done}; go on with --resume" in output
-        assert cli.main(command(picture_folder, stopped, *steps, "--resume")) == 0
-        assert done < 120
-        assert_same(checkpoints.read(stopped), checkpoints.read(whole))
-
-    def test_other_settings_are_refused(self, picture_folder, tmp_path, capsys):
-        run = tmp_path / "run"
-        assert cli.main(command(picture_folder, run, "--steps", "2")) == 0
-        assert cli.main(command(picture_folder, run, "--steps", "2")) == 1
-        assert "add --resume" in capsys.readouterr().err
-        words = command(picture_folder, run, "--steps", "2", "--resume", "--beta", "7")
-        assert cli.main(words) == 1
-        error = capsys.readouterr().err
-        assert "beta = 4.0, not 7.0" in error and error.count("\n") == 1
-
-    def test_a_setting_that_the_objective_does_not_have_is_refused(
-        self, picture_folder, tmp_path, capsys
-    ):
-        words = command(picture_folder, tmp_path / "run", "--steps", "2", "--objective", "vae")
-        assert cli.main(words) == 0
-        assert cli.main([*words, "--resume", "--beta", "9"]) == 1
-        error = one_line(capsys.readouterr().err)
-        assert "--beta is no setting of the objective vae" in error
-
-    def test_other_data_are_refused(self, smooth_pictures, tmp_path):
-        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
-        with pytest.raises(TrainingError, match="trained on 16 pictures, not 17"):
-            Run.resume(tmp_path, smooth_pictures(17), Processes())
-        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
-
-    def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
-        self, smooth_pictures, tmp_path
-    ):
-        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
-        state = checkpoints.read(tmp_path)
-        del state["pictures"]
-        checkpoints.write(tmp_path, state)
-        assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
-
-    def test_damaged_or_missing_checkpoint_is_named(self, smooth_pictures, tmp_path):
-        with pytest.raises(CheckpointError, match="nothing to resume"):
-            Run.resume(tmp_path, smooth_pictures(16), Processes())
-        run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
-        run.save()
-        path = tmp_path / checkpoints.NAME
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        with pytest.raises(CheckpointError, match="damaged"):
-            Run.resume(tmp_path, smooth_pictures(16), Processes())
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            pytest.param(b"", id="empty"),
-            pytest.param(bytes(5000), id="zeros"),
-            pytest.param(b"hello world\n", id="text"),
-            pytest.param(b"<html>not found</html>", id="a page"),
-        ],
-    )
-    def test_what_never_was_a_checkpoint_is_refused_in_one_line(
-        self, content, picture_folder, tmp_path, capsys
-    ):
-        (tmp_path / checkpoints.NAME).write_bytes(content)
-        assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
-        refusal = one_line(capsys.readouterr().err)
-        assert str(tmp_path / checkpoints.NAME) in refusal and "damaged" in refusal
-
-    def test_another_programs_checkpoint_is_refused_in_one_line(
-        self, picture_folder, tmp_path, capsys
-    ):
-        torch.save({"state_dict": {}}, tmp_path / checkpoints.NAME)
-        assert cli.main(command(picture_folder, tmp_path, "--resume")) == 1
-        assert str(tmp_path / checkpoints.NAME) in one_line(capsys.readouterr().err)
-
-    @pytest.mark.parametrize(
-        "key", ["config", "vae", "optimiser", "generator", "step", "history", "recent"]
-    )
-    def test_a_checkpoint_that_lacks_something_is_refused(self, key, smooth_pictures, tmp_path):
-        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
-        state = checkpoints.read(tmp_path)
-        del state[key]
-        checkpoints.write(tmp_path, state)
-        with pytest.raises(CheckpointError, match=f"not a checkpoint of this .*'{key}' is missing"):
-            Run.resume(tmp_path, smooth_pictures(16), Processes())
-
-    @pytest.mark.parametrize(
-        ("part", "value"),
-        [
-            ("config", {"objective": "unheard"}),
-            ("config", {"architecture": "unheard"}),
-            ("config", {"optimiser": "unheard"}),
-            ("config", {"latents": 5}),  # not what the weights were made for
-            ("config", {"latents": "five"}),
-            ("config", {"unheard": 1}),
-            ("generator", torch.zeros(3)),
-        ],
-    )
-    def test_a_checkpoint_that_does_not_fit_is_refused(
-        self, part, value, smooth_pictures, tmp_path
-    ):
-        Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
-        state = checkpoints.read(tmp_path)
-        state[part] = {**state[part], **value} if part == "config" else value
-        checkpoints.write(tmp_path, state)
-        with pytest.raises(CheckpointError, match="not a checkpoint of this version") as error:
-            Run.resume(tmp_path, smooth_pictures(16), Processes())
-        assert "\n" not in str(error.value)
-
-    def test_a_tensor_is_no_checkpoint(self, smooth_pictures, tmp_path):
-        torch.save(torch.zeros(3), tmp_path / checkpoints.NAME)
-        with pytest.raises(CheckpointError, match="holds no checkpoint but a Tensor"):
-            Run.resume(tmp_path, smooth_pictures(16), Processes())
-
-    def test_an_altered_byte_is_noticed(self, tmp_path):
-        """torch.load reads a tensor without comparing the checksum that is stored beside it."""
-        checkpoints.write(tmp_path, {"weights": torch.arange(100_000.0)})
-        path = tmp_path / checkpoints.NAME
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 255
-        path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="damaged"):
-            checkpoints.read(tmp_path)
 
 
 class TestFailures:
