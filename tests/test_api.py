@@ -76,6 +76,8 @@ class TestEndpoints:
         assert np.abs(shown.astype(int) - decoded(code["mean"])).max() <= 1
         error = np.square((shown.astype(float) - seen) / 255).mean()
         assert made["psnr"] == pytest.approx(-10 * math.log10(error), abs=0.1)
+        unnamed = client.predict(handle_file(portrait), api_name="/encode")
+        assert unnamed["mean"] == pytest.approx(code["mean"], abs=1e-5)  # the β-VAE's, too
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),

@@ -89,7 +89,8 @@ def build(studio: Studio) -> None:
 def _photo_endpoint(function, names: list[str]) -> None:
     """An endpoint that takes an upload: only a component makes Gradio check where it lies."""
     photo = photo_input(visible=False)
-    model = gr.Textbox(names[-1] if names else "", label="model", visible=False)
+    default = ["", *names[:2]][-1]  # the second model of the app: the β-VAE
+    model = gr.Textbox(default, label="model", visible=False)
     result = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         _refusing(function),
