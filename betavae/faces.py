@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -71,8 +72,8 @@ class AlignedFace:
 def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> AlignedFace:
     """Align the largest face of `photo`: a picture of any mode, size and EXIF turn.
 
-    at  (x, y) in pixels of the upright photo: align the face there instead, the largest whose box
-        holds that point
+    at  (x, y) in pixels of the upright photo: align the face there instead, of those whose box
+        holds that point the one with the nearest middle
 
     A photo on its side or upside down is turned if it shows no face as it is. Safe to call from
     several threads. Raises NoFaceFound, FaceModelError, or PhotoError for undecodable pixels.
@@ -86,7 +87,7 @@ def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> Ali
         )
     overview = Patch(copies[0], resize(photo.size, copies[0].shape[1::-1]))
     for faces in _searches(copies, photo.size):
-        wanted = faces if at is None else [face for face in faces if _holds(face.box, at)]
+        wanted = faces if at is None else _faces_at(faces, at)
         for face in wanted[:MAX_CANDIDATES]:
             landmarks = _confirm(overview, face.landmarks)
             if landmarks is not None:
@@ -172,9 +173,19 @@ def _model_path() -> Path:
     return path
 
 
-def _holds(box: Box, point: tuple[float, float]) -> bool:
-    left, top, right, bottom = box
-    return left <= point[0] <= right and top <= point[1] <= bottom
+def _faces_at(faces: list[_Face], point: tuple[float, float]) -> list[_Face]:
+    """Those whose box holds the point, the one with the nearest middle first: a child's face may
+    lie within the box of the face beside it."""
+
+    def distance(face: _Face) -> float:
+        left, top, right, bottom = face.box
+        return math.dist(point, ((left + right) / 2, (top + bottom) / 2))
+
+    def holds(face: _Face) -> bool:
+        left, top, right, bottom = face.box
+        return left <= point[0] <= right and top <= point[1] <= bottom
+
+    return sorted(filter(holds, faces), key=distance)
 
 
 def _aligned_face(

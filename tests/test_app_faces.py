@@ -156,18 +156,28 @@ class TestPasteBack:
     @pytest.mark.parametrize(
         ("codes", "change", "sentence"),
         [
-            (None, {}, "Edit the face in Traverse first"),
-            ({BETA: [float("nan")] * 32}, {}, "Each latent must be finite"),
-            ({BETA: [0.0] * 10_000}, {}, "a list of 32 numbers, not 10000"),
-            ({BETA: [0.0] * 32}, {"matrix": None}, "crop it by hand first"),
+            (None, {}, "do not hold this face"),
+            ([float("nan")] * 32, {}, "Each latent must be finite"),
+            ([0.0] * 10_000, {}, "a list of 32 numbers, not 10000"),
+            ([0.0] * 32, {"matrix": None}, "crop it by hand first"),
         ],
     )
     def test_nonsense_gets_one_sentence(self, studio, portrait, codes, change, sentence):
         _, state, _ = take_apart(studio, str(portrait))
+        board = codes and {"start": state["codes"], "edited": {BETA: codes}}
         with pytest.raises(checks.Refused, match=sentence):
-            paste.pasted(studio, codes, BETA, paste.CHANGE, {**state, **change})
+            paste.pasted(studio, board, BETA, paste.CHANGE, {**state, **change})
         with pytest.raises(checks.Refused, match="Upload a photo first"):
-            paste.pasted(studio, codes, BETA, paste.CHANGE, None)
+            paste.pasted(studio, board, BETA, paste.CHANGE, None)
+
+    def test_a_strangers_face_on_the_sliders_is_not_put_into_the_photo(self, tab, portrait):
+        upload(tab, portrait)  # the sliders hold a stored face, as when the page opened
+        tab.get_by_text("Paste back into the photo").click()
+        tab.get_by_role("button", name="Paste back", exact=True).click()
+        tab.wait_for_function(
+            "document.querySelector('#paste-message').innerText.includes('do not hold this face')"
+        )
+        assert not tab.locator("#paste-result").is_visible()
 
 
 class TestBlend:
@@ -195,6 +205,10 @@ class TestBlend:
                 expected = bundles.load(BETA).vae.decode(code[None]).mean[0]
             small = np.asarray(shown.resize((64, 64), Image.Resampling.BOX), float) / 255
             assert np.abs(small - expected.permute(1, 2, 0).numpy()).mean() < 0.015
+        # A new first face is the one that is blended, without a second upload of the other.
+        frames = tab.evaluate("+document.querySelector('.blend').dataset.frames")
+        upload(tab, tmp_path / "mirrored.png")
+        tab.wait_for_function(f"+document.querySelector('.blend').dataset.frames > {frames}")
 
 
 def test_two_people_never_see_each_others_face(browser, url, portrait, tmp_path):

@@ -38,11 +38,11 @@ def build(studio: Studio, found: gr.State) -> None:
                 models=[describe(studio, name) for name in studio.photo_names],
             )
 
-    def second(path: str | None, state: dict[str, Any] | None):
+    def blended(path: str | None, state: dict[str, Any] | None):
         if path is None:
             return WAITING, {}
         if not state:
-            return notice("Upload the first face above, then this one again.", wrong=True), {}
+            return notice("Upload the first face above.", wrong=True), {}
         try:
             crop, face, _ = face_or_centre(open_photo(path))
         except PhotoError as error:
@@ -52,8 +52,9 @@ def build(studio: Studio, found: gr.State) -> None:
         codes = {name: studio.encode(name, images).mean[0].tolist() for name in studio.photo_names}
         return note, {"from": state["codes"], "to": codes, "at": time.time()}
 
-    photo.change(
-        second,
+    gr.on(  # a new first face, too
+        [photo.change, found.change],
+        blended,
         [photo, found],
         [message, slider],
         api_visibility="private",

@@ -58,7 +58,7 @@ function buildLatent(model, latent, withStrip) {
   number.addEventListener('change', () => {
     if (number.value !== '' && isFinite(+number.value))
       move(model.name, latent.index, Math.max(-3, Math.min(3, +number.value)));
-    show(model.name, latent.index);
+    number.value = state.codes[model.name][latent.index].toFixed(2);   // also while it has the focus
   });
   arrow.addEventListener('click', () => {
     move(model.name, latent.index, state.start[model.name][latent.index]);
@@ -115,7 +115,8 @@ function want(which) {
   scheduleStrips();
 }
 function askFrame() {
-  const codes = Object.fromEntries([...wanted].map(name => [name, state.codes[name].slice()]));
+  const asked = wanted.size ? [...wanted] : state.shown;      // a retry may find nothing left
+  const codes = Object.fromEntries(asked.map(name => [name, state.codes[name].slice()]));
   wanted.clear();
   return server.frame({codes, output: state.output, seed: state.seed});
 }
@@ -205,6 +206,7 @@ function obey() {
 for (const model of props.models) parts[model.name] = buildModel(model);
 root.append(make('div', {className: 'side'}, stage, status), panels);
 showModels(state.shown);
-root.codes = () => state.codes;                               // for the tab that pastes the face back
+// For the tab that pastes the face back: what the sliders say, and where they started.
+root.codes = () => ({edited: state.codes, start: state.start});
 watch('value', obey);
 obey();

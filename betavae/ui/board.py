@@ -104,7 +104,9 @@ def server_functions(studio: Studio) -> list:
         if len({studio.family(name) for name in names}) > 1:
             raise checks.Refused("Models of different data cannot start from one picture.")
         generator = torch.Generator().manual_seed(torch.seed() % 2**63)
-        codes = studio.random_face(list(dict.fromkeys(names)), generator)
+        # Also those that are not shown: one that is put beside it later shows the same picture.
+        every = dict.fromkeys([*names, *studio.families[studio.family(names[0])]])
+        codes = studio.random_face(list(every), generator)
         note = f"Drawn from the prior of {studio.title(names[0])}"
         note += ", then encoded by the other." if len(names) > 1 else "."
         return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}

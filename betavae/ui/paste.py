@@ -23,6 +23,7 @@ INTRODUCTION = (
     "**Paste back.** Edit your face in Traverse, come back, and put it into your photo. *Only what "
     "changed* keeps the photo's detail; *the whole face* is the decoder's picture."
 )
+NOT_THIS_FACE = "The sliders do not hold this face: press Edit in Traverse, change it, come back."
 # The board is in another tab: what its sliders say is read in the browser.
 READ_BOARD = """(codes, model, kind, state) =>
   [document.querySelector('#board .board')?.codes?.() ?? null, model, kind, state]"""
@@ -86,15 +87,25 @@ def pasted(
     if state["matrix"] is None:
         raise checks.Refused("No face was found in this photo; crop it by hand first.")
     name = checks.model_name(name, studio.photo_names)
-    edited = codes.get(name) if isinstance(codes, dict) else None
-    if edited is None:
-        raise checks.Refused("Edit the face in Traverse first.")
-    edited = checks.codes(edited, studio.bundles[name].vae.latents)
+    latents = studio.bundles[name].vae.latents
+    start, edited = (_sliders(codes, part, name, latents) for part in ("start", "edited"))
+    own = torch.tensor([state["codes"][name]])
+    if not torch.allclose(start, own, atol=1e-3):  # some other face, put there since
+        raise checks.Refused(NOT_THIS_FACE)
     photo = open_photo(state["path"])
-    own = studio.decode(name, torch.tensor([state["codes"][name]]))
+    own = studio.decode(name, own)
     pictures = [_as_array(picture) for picture in (studio.decode(name, edited)[0], own[0])]
     own = pictures[1] if kind == CHANGE else None
     return photo, paste_back(photo, state["matrix"], pictures[0], own)
+
+
+def _sliders(codes: Any, part: str, name: str, latents: int) -> torch.Tensor:
+    """One model's code (1, L) of what READ_BOARD read."""
+    part_codes = codes.get(part) if isinstance(codes, dict) else None
+    code = part_codes.get(name) if isinstance(part_codes, dict) else None
+    if code is None:
+        raise checks.Refused(NOT_THIS_FACE)
+    return checks.codes(code, latents)
 
 
 def _as_array(picture: torch.Tensor) -> np.ndarray:

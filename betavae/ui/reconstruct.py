@@ -90,7 +90,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         if not state:
             return notice("Upload a photo first."), None
         try:
-            return take_apart(studio, state["path"], by_hand=numbers)[:2]
+            return take_apart(studio, state["path"], boxes=state["boxes"], by_hand=numbers)[:2]
         except PhotoError as error:
             return notice(str(error), wrong=True), None
 
