@@ -27,6 +27,15 @@ class Processes:
         size = len(batch) // self.count
         return batch[self.rank * size : (self.rank + 1) * size]
 
+    def gather(self, share: Tensor) -> Tensor:
+        """The global batch's rows of every process's `share`; a gradient reaches only one's own."""
+        if self.count == 1:
+            return share
+        rows = [torch.empty_like(share) for _ in range(self.count)]
+        dist.all_gather(rows, share.detach().contiguous())
+        rows[self.rank] = share
+        return torch.cat(rows)
+
     def average(self, value: Tensor) -> Tensor:
         """The mean of `value` over all processes."""
         if self.count > 1:

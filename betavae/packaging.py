@@ -45,6 +45,11 @@ def package(
     selection  how the run was chosen among others, if it was: goes into config.json
     """
     state = checkpoints.read(run)
+    if not state["history"]:
+        raise checkpoints.CheckpointError(
+            f"{run} was stopped before its first validation: there is no training curve to "
+            "package; go on with train --resume."
+        )
     config = TrainingConfig(**state["config"])
     vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
     vae.load_state_dict(state["vae"])
@@ -133,9 +138,9 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
 
 def _beta_norm(config: TrainingConfig) -> dict[str, float]:
     """log(β·M/N) for M latents and N pixel values, where β weighs the whole KL."""
-    if config.objective not in ("vae", "beta-vae"):
-        return {}
     beta = config.objective_settings.get("beta", 1.0)
+    if config.objective not in ("vae", "beta-vae") or beta <= 0:
+        return {}
     return {"log_beta_norm": round(math.log(beta * config.latents / (config.channels * 4096)), 4)}
 
 

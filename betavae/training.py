@@ -17,7 +17,7 @@ from betavae import checkpoints
 from betavae.allocator import keep_freed_blocks
 from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
 from betavae.distributed import Processes
-from betavae.model import VAE
+from betavae.model import VAE, Posterior
 from betavae.monitor import Pace, figures, history_row, save_picture, write_history
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.speed import Setting, fastest_setting
@@ -150,7 +150,7 @@ class Run:
             likelihood = self.vae.decode(z)
         likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
         reconstruction = -likelihood.log_prob(images).mean()
-        loss = reconstruction + self.objective(posterior, z, self.step)
+        loss = reconstruction + self._regulariser(posterior, z)
         if self.processes.any(not bool(torch.isfinite(loss))):
             raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
@@ -169,6 +169,18 @@ class Run:
         self.step += 1
         kl = posterior.kl().sum(1).mean()
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})
+
+    def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """The objective of the global batch: most are no mean over its pictures.
+
+        Each process has the whole value, but its gradient only by way of its own pictures; that
+        gradients are averaged, not added, over processes is made up for here.
+        """
+        mean, log_variance, z = map(
+            self.processes.gather, (posterior.mean, posterior.log_variance, z)
+        )
+        value = self.objective(Posterior(mean, log_variance), z, self.step)
+        return self.processes.count * value
 
     def _diverged(self, what: str) -> TrainingError:
         """What happened, where the last checkpoint is if there is one, and what to do.

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import numpy as np
+import torch
 from browser import (
     BETA,
     assert_shows,
@@ -93,6 +94,25 @@ class TestTraverse:
             shown.append(pixels(page, "celeba-vae"))
         assert np.abs(shown[0] - shown[1]).mean() > 5
         assert "prior" in page.inner_text(".status")
+
+    def test_a_random_face_is_every_models(self, page):
+        """A model that is put beside later shows the same picture."""
+        page.get_by_role("button", name="Random face").click()
+        settle(page)
+        codes = page.evaluate("document.querySelector('#board .board').codes().edited")
+        drawn = torch.tensor([codes["celeba-vae"]])
+        others = [n for n in bundles.names() if n.startswith("celeba-") and n != "celeba-vae"]
+        with torch.no_grad():
+            face = bundles.load("celeba-vae").vae.decode(drawn).mean
+            expected = {name: bundles.load(name).vae.encode(face).mean[0] for name in others}
+        for name in others:
+            assert np.allclose(codes[name], expected[name], atol=1e-3), name
+
+    def test_a_number_beyond_the_slider_is_set_to_its_end(self, page):
+        number = page.locator(".latent input[type=number]").first
+        number.fill("7")
+        number.press("Enter")
+        assert number.input_value() == "3.00"
 
     def test_model_picker(self, page):
         for picker, title in (("#beside", "none"), ("#model", "β-VAE (β = 250)")):
@@ -241,6 +261,16 @@ class TestCompare:
         assert len(tips) == len(named) == len(shapes)
         kl = {bundle.title: f"KL, nats {bundle.metrics['scores']['kl']:.1f}" for bundle in shapes}
         assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
+
+    def test_the_first_picture_is_chosen_by_keys(self, page):
+        page.get_by_role("tab", name="Compare").click()
+        shown = page.locator("#faces img").first
+        before = shown.get_attribute("src")
+        page.locator("#start input[type=range]").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "old => document.querySelector('#faces img').src !== old", arg=before
+        )
 
     def test_choosing_a_model_redraws(self, page):
         page.get_by_role("tab", name="Compare").click()

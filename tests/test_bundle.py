@@ -104,6 +104,15 @@ class TestRoundTrip:
         assert "--beta 4" in card and "model-index" in card
 
 
+def test_a_run_without_a_validation_is_not_half_packaged(made, tmp_path):
+    run, _, data = made
+    checkpoints.write(tmp_path, {**checkpoints.read(run.folder), "history": []})
+    splits = (CelebA(data, split, progress=False) for split in ("train", "validation"))
+    with pytest.raises(checkpoints.CheckpointError, match="before its first validation"):
+        package(tmp_path, tmp_path / "bundle", *splits)
+    assert not (tmp_path / "bundle").exists()
+
+
 class TestDamage:
     @pytest.mark.parametrize("file", FILES)
     def test_missing_file_is_named(self, copy, file):

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import psutil
 import pytest
@@ -25,6 +26,7 @@ from betavae.study.score import CODES, SCORES, read_runs
 from betavae.study.summary import choose_run, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training import TrainingError
+from betavae.ui import training as training_tab
 
 BASE = {
     "data": "shapes2d",
@@ -120,6 +122,8 @@ def test_a_folder_with_other_settings_is_refused(measured):
     )
     with pytest.raises(TrainingError, match="holds a run with steps = 6, not 7"):
         grid.train_and_measure(other)
+    with pytest.raises(TrainingError, match="holds a run with steps = 6, not 7"):
+        grid.run_grid([other], 1)  # which finds it finished
 
 
 @pytest.mark.slow
@@ -222,6 +226,21 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
     assert folder.name == "conv-beta-vae-beta4-seed1" and selection["udr"] == found
     with pytest.raises(CheckpointError, match="0 are measured"):
         choose_run(three_seeds / "conv-vae")
+
+
+def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
+    for path in three_seeds.glob(f"*/{SCORES}"):
+        scores = json.loads(path.read_text())
+        settings = {"gamma": 10.0 + scores["config"]["seed"]}
+        scores["config"] |= {"objective": "factor-vae", "objective_settings": settings}
+        path.write_text(json.dumps(scores))
+    summary = summarise(read_runs(three_seeds), {})
+    plots.sweep(summary, tmp_path / "sweep.png")
+    plots.rate_distortion(summary, tmp_path / "plane.png")
+    assert not (tmp_path / "sweep.png").exists() and (tmp_path / "plane.png").exists()
+    with gr.Blocks() as page:
+        training_tab._sweep(summary)
+    assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
 
 
 def test_a_study_of_nothing_is_refused(tmp_path, capsys):

@@ -26,8 +26,6 @@ def sap(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     accuracy = np.zeros((train.codes.shape[1], len(encoded.sizes)))
     seed = int(generator.integers(2**31))
     for latent in range(len(accuracy)):
-        if train.codes[:, latent].std() <= 1e-12:
-            continue  # a constant predicts nothing: dlib counts it as 0 too
         for factor in range(len(encoded.sizes)):
             svm = LinearSVC(C=0.01, class_weight="balanced", random_state=seed)
             svm.fit(train.codes[:, [latent]], train.factors[:, factor])

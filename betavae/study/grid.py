@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import multiprocessing
 import os
 import threading
@@ -69,7 +70,7 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
     """
     # Before the workers start: their numerical libraries read it when they are loaded.
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
-    missing = [run for run in runs if not (run.folder / SCORES).is_file()]
+    missing = [run for run in runs if not _finished(run)]
     with (
         tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
         ProcessPoolExecutor(
@@ -95,6 +96,15 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
+
+
+def _finished(planned: Planned) -> bool:
+    """Whether the run is measured already; raises TrainingError if it is another run's folder."""
+    path = planned.folder / SCORES
+    if not path.is_file():
+        return False
+    _refuse_another(planned, TrainingConfig(**json.loads(path.read_text())["config"]))
+    return True
 
 
 def _end_with_parent() -> None:
@@ -134,7 +144,7 @@ def train_and_measure(planned: Planned) -> bool:
     if run.step < run.config.steps:
         _stopped = True
         return False
-    measure_run(planned.folder, run.vae, data, validation)
+    measure_run(planned.folder, run.vae.cpu(), data, validation)  # the scores are a CPU's work
     return True
 
 

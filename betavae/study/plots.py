@@ -48,6 +48,8 @@ def curves(summary: dict[str, Any], path: Path) -> None:
 def sweep(summary: dict[str, Any], path: Path) -> None:
     """Every score against log β_norm, as the paper's Figure 6 right, with β above."""
     points = [p for p in summary["sweep"] if "beta" in p]
+    if not points:  # a study of other objectives
+        return
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(3, 4, figsize=(13, 8.4), constrained_layout=True)
         for panel, (name, title) in zip(panels.flat, TITLES.items(), strict=True):
@@ -69,6 +71,8 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
 
 def rate_distortion(summary: dict[str, Any], path: Path) -> None:
     """Every model as a point: what it spends (KL) and what is lost (reconstruction), by MIG."""
+    if not summary["sweep"]:  # no `conv` among the runs
+        return
     with plt.rc_context(STYLE):
         figure, panel = plt.subplots(figsize=(6.2, 4.4))
         groups = defaultdict(list)

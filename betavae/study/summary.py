@@ -244,7 +244,8 @@ def _point(run: dict[str, Any]) -> dict[str, Any]:
     }
     if config["objective"] in ("vae", "beta-vae"):
         beta = settings.get("beta", 1.0)
-        point |= {"beta": beta, "log_beta_norm": math.log(beta * config["latents"] / PIXELS)}
+        if beta > 0:  # 0 is a plain autoencoder, and has no place on a logarithmic axis
+            point |= {"beta": beta, "log_beta_norm": math.log(beta * config["latents"] / PIXELS)}
     return point
 
 

@@ -80,7 +80,7 @@ def build(studio: Studio) -> None:
         models = [_choice(studio, families[first], place) for place in range(MOST)]
         start = gr.Slider(
             0,
-            studio.faces() - PICTURES,
+            max(0, studio.faces() - PICTURES),
             value=0,
             step=1,
             label="First picture",
@@ -132,7 +132,8 @@ def build(studio: Studio) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     data.input(show_data, [data, start], [*models, *everything, every], **quiet)
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
-    start.release(show_pictures, inputs, [pictures, matched], **quiet)
+    # Keys and drags alike; while one choice is drawn only the newest wish waits.
+    start.change(show_pictures, inputs, [pictures, matched], trigger_mode="always_last", **quiet)
     pair = families[first][:2]
     scores.value = _scores(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, "", 0)

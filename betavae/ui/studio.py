@@ -51,7 +51,11 @@ class Studio:
         return list(self.bundles)
 
     def title(self, name: str) -> str:
-        return self.bundles[name].title
+        """For people; with the bundle's name where another model of the same data is called so."""
+        title = self.bundles[name].title
+        same = [n for n in self.names if self.bundles[n].title == title]
+        alone = sum(self.family(n) == self.family(name) for n in same) == 1
+        return title if alone else f"{title}, {name}"
 
     def family(self, name: str) -> str:
         """The data set of a model: only models of one can be compared."""

@@ -34,8 +34,9 @@ HEADLINE = (
     "as the paper reports it. Untrained encoders and pixels show how much the protocol gives away."
 )
 CURVES = (
-    "**Accuracy against L.** With enough pairs any code scores near 100 %; with few, the models "
-    "part. Lines are means over seeds. Four factors leave the shape out, as the paper does."
+    "**Accuracy against L.** With enough pairs every trained code, and PCA, comes near 100 % on "
+    "four factors; with few, the models part. Lines are means over seeds. Four factors leave the "
+    "shape out, as the paper does."
 )
 SWEEP = (
     "**How β acts.** Each point is one seed; β_norm = β·M/N for M latents and N pixels, as in the "
@@ -126,8 +127,10 @@ def _curve(study: dict[str, Any], chart: str) -> pd.DataFrame:
 
 
 def _sweep(study: dict[str, Any]) -> None:
-    gr.Markdown(SWEEP)
     points = pd.DataFrame([point for point in study["sweep"] if "beta" in point])
+    if points.empty:  # a study of other objectives
+        return
+    gr.Markdown(SWEEP)
     points["β"] = [f"{beta:g}" for beta in points["beta"]]
     with gr.Row():
         score = gr.Dropdown(
