@@ -225,7 +225,7 @@ def test_the_first_process_measures_the_speed_for_all(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["beta-tcvae", "factor-vae"])  # no means over pictures
+@pytest.mark.parametrize("objective", ["beta-tcvae", "capacity"])  # no means over pictures
 def test_two_processes_compute_what_one_does(objective, picture_folder, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     steps = ("--steps", "12", "--objective", objective)
