@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from betavae.ui.verdict import best_cells, faces_verdict, shapes_verdict
+from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 SHAPES = {
     "VAE": {"mig": 0.05, "dci": 0.1, "factor-vae": 0.6, "reconstruction": 60.0},
@@ -25,6 +25,24 @@ def test_shapes_name_the_best_and_who_beats_the_beta_vae_in_both():
     assert "by MIG: B (0.300)" in first and "by DCI: β-VAE (0.300)" in first
     assert "FactorVAE score: A (0.800)" in first and "reconstruction: VAE (60.0 nats)" in first
     assert second == "Better than β-VAE in reconstruction and MIG: A."
+
+
+def test_where_there_are_several_seeds_their_means_decide():
+    def row(title, mig, reconstruction, seeds):
+        return {
+            "title": title,
+            "architecture": "conv",
+            "seeds": list(range(seeds)),
+            "scores": {"mig": {"mean": mig}},
+            "validation": {"reconstruction": {"mean": reconstruction}},
+        }
+
+    rows = [row("β-VAE", 0.1, 90, 10), row("A", 0.09, 80, 3), row("B", 0.2, 85, 3)]
+    means = means_over_seeds({"models": [*rows, row("C", 0.9, 10, 1)]})
+    assert list(means) == ["β-VAE", "A", "B"]  # C has one seed
+    first, second = shapes_verdict(SHAPES, "β-VAE", means)
+    assert "by MIG: B (0.300)" in first, "the served models' own scores"
+    assert second.startswith("In the mean over seeds") and second.endswith("MIG: B.")
 
 
 def test_faces_must_be_one_decibel_sharper_with_as_many_latents():

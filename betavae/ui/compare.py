@@ -9,15 +9,16 @@ import gradio as gr
 import numpy as np
 import torch
 
-from betavae.bundle import Bundle, pair_latents
+from betavae.bundle import Bundle, BundleError, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.metrics.shapes import TITLES
+from betavae.study.table import read_study
 from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture, scatter, table
 from betavae.ui.studio import FAMILIES, Studio
-from betavae.ui.verdict import best_cells, faces_verdict, shapes_verdict
+from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents
@@ -235,13 +236,25 @@ def _every(studio: Studio, names: list[str]) -> str:
     best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
     marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
     objective = {studio.bundles[n].config["training"]["objective"]: studio.title(n) for n in names}
-    words = (shapes_verdict if shapes else faces_verdict)(models, objective.get("beta-vae"))
+    base = objective.get("beta-vae")
+    if shapes:
+        words = shapes_verdict(models, base, means_over_seeds(_study()))
+    else:
+        words = faces_verdict(models, base)
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
     return (
         table(lines, "headline", marked)
         + f'<div class="verdict">{said}</div>'
         + _plane(studio, names)
     )
+
+
+def _study() -> dict[str, Any]:
+    """The study of many seeds, or nothing where it is missing or damaged."""
+    try:
+        return read_study()
+    except BundleError:
+        return {}
 
 
 def _plane(studio: Studio, names: list[str]) -> str:
