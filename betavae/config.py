@@ -80,6 +80,18 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return rate * (1 + math.cos(math.pi * done)) / 2
 
 
+def log_beta_norm(config: TrainingConfig) -> float | None:
+    """log(β·M/N) for M latents and N pixel values (Higgins et al. 2017).
+
+    None where β does not weigh the whole KL, and for β = 0, a plain autoencoder, which has no place
+    on a logarithmic axis.
+    """
+    beta = config.objective_settings.get("beta", 1.0)
+    if config.objective not in ("vae", "beta-vae") or beta <= 0:
+        return None
+    return math.log(beta * config.latents / (config.channels * 64 * 64))
+
+
 def config_from(values: dict[str, Any]) -> TrainingConfig:
     """A TrainingConfig of those entries of `values` that are its fields and not None."""
     known = {f.name for f in fields(TrainingConfig)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from betavae import checkpoints
 from betavae.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.card import model_card
+from betavae.config import TrainingConfig, log_beta_norm
 from betavae.description import describe_latents
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
@@ -23,7 +23,6 @@ from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.monitor import write_history
 from betavae.objectives import OBJECTIVES
-from betavae.training import TrainingConfig
 from betavae.traversal import traversal_figure
 from betavae.version import code_version
 
@@ -137,11 +136,8 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
 
 
 def _beta_norm(config: TrainingConfig) -> dict[str, float]:
-    """log(β·M/N) for M latents and N pixel values, where β weighs the whole KL."""
-    beta = config.objective_settings.get("beta", 1.0)
-    if config.objective not in ("vae", "beta-vae") or beta <= 0:
-        return {}
-    return {"log_beta_norm": round(math.log(beta * config.latents / (config.channels * 4096)), 4)}
+    found = log_beta_norm(config)
+    return {} if found is None else {"log_beta_norm": round(found, 4)}
 
 
 def _save_weights(vae: VAE, path: Path) -> None:

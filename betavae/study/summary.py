@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.numpy import load_file
 
 from betavae import metrics
 from betavae.checkpoints import CheckpointError
+from betavae.config import TrainingConfig, log_beta_norm
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
@@ -39,7 +39,6 @@ WIDE = (
     "irs",
 )  # what 4,096 latents can be asked in time
 SEEDED = ("ICA", "untrained")  # the others do not depend on a seed, or hardly
-PIXELS = 64 * 64
 CRITERION = (
     "by agreement with the other seeds (UDR, Duan et al., ICLR 2020), among the half that "
     "reconstructs best"
@@ -234,18 +233,18 @@ def _band(curves: list[list[dict[str, Any]]], axis: str) -> dict[str, list[float
 
 def _point(run: dict[str, Any]) -> dict[str, Any]:
     """One model of the rate-distortion plane and of the sweep over β."""
-    config, settings = run["config"], run["config"]["objective_settings"]
+    config = TrainingConfig(**run["config"])
     point = {
         "name": run["name"],
-        "objective": config["objective"],
-        "seed": config["seed"],
+        "objective": config.objective,
+        "seed": config.seed,
         **{name: run["validation"][name] for name in VALIDATION},
         **{name: run["metrics"][name]["score"] for name in metrics.METRICS},
     }
-    if config["objective"] in ("vae", "beta-vae"):
-        beta = settings.get("beta", 1.0)
-        if beta > 0:  # 0 is a plain autoencoder, and has no place on a logarithmic axis
-            point |= {"beta": beta, "log_beta_norm": math.log(beta * config["latents"] / PIXELS)}
+    beta_norm = log_beta_norm(config)
+    if beta_norm is not None:
+        beta = config.objective_settings.get("beta", 1.0)
+        point |= {"beta": beta, "log_beta_norm": beta_norm}
     return point
 
 
