@@ -187,29 +187,68 @@ def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path)
     assert len({len(line) for line in table_text(summary).splitlines()}) == 1
 
 
-def test_a_study_goes_on_from_an_earlier_one(three_seeds, tmp_path):
+def test_a_study_goes_on_from_an_earlier_one(three_seeds):
     """What was measured again replaces its row; the rest is kept, and says by which code."""
     runs = read_runs(three_seeds)
     fours = [run for run in runs if run["config"]["objective_settings"]["beta"] == 4]
-    earlier = summarise(runs, {}) | {"code_version": "earlier"}
-    earlier["baselines"] = [{"title": "PCA", "scores": {}}]
+    earlier = summarise([run for run in runs if run not in fours[1:]], {})
+    earlier |= {"code_version": "earlier", "baselines": [{"title": "PCA", "scores": {}}]}
     for row in earlier["models"]:
         del row["code_version"]  # as studies of before had none
-        row["seeds"] = [7]
-    both = added(summarise(fours[:2], {}), earlier)
+    fours[0]["metrics"]["mig"]["score"] = 0.9
+    both = added(fours[:2], {}, earlier)
     assert [(row["kind"], row["seeds"]) for row in both["models"]] == [
-        ("beta-vae-beta1", [7]),
+        ("beta-vae-beta1", [0, 1, 2]),
         ("beta-vae-beta4", [0, 1]),
     ]
+    assert both["models"][1]["scores"]["mig"]["values"] == [0.9, 0.5]
     assert both["models"][0]["code_version"] == "earlier"
     assert both["models"][1]["code_version"] == fours[0]["code_version"]
-    assert [point["beta"] for point in both["sweep"]] == [1, 1, 1, 4, 4]
+    assert [(point["beta"], point["mig"]) for point in both["sweep"][3:]] == [(4, 0.9), (4, 0.5)]
+    assert len(both["sweep"]) == 5
     assert [row["title"] for row in both["baselines"]] == ["PCA"]
     chart = both["curves"]["means, 5 factors"]
     assert set(chart) == {"VAE (β = 1), conv", "β-VAE (β = 4), conv"}
     assert (
         chart["β-VAE (β = 4), conv"] != earlier["curves"]["means, 5 factors"]["β-VAE (β = 4), conv"]
     )
+
+
+@pytest.mark.parametrize("here", [(2,), (1, 2), (0, 2)])
+def test_seeds_of_two_studies_are_the_study_of_all(three_seeds, here):
+    """Seeds of which the earlier study has some: those keep their scores, the new ones join."""
+    runs = read_runs(three_seeds)
+    seeds = {0, 1, 2}
+    there = [run for run in runs if run["config"]["seed"] < 2]
+    whole = summarise(runs, {})
+    found = [run for run in read_runs(three_seeds) if run["config"]["seed"] in here]
+    for run in found:
+        if run["config"]["seed"] < 2:
+            run["metrics"]["mig"]["score"] = 0.9  # must not be taken
+    joined = added(found, {}, summarise(there, {}) | {"code_version": "earlier"})
+    for row, expected in zip(joined["models"], whole["models"], strict=True):
+        assert set(row["seeds"]) == seeds and "chosen_seed" not in row
+        assert len(row["code_version"]) == 2
+        for part in ("scores", "validation"):
+            for name, score in expected[part].items():
+                assert row[part][name]["values"] == pytest.approx(score["values"], abs=1e-5)
+                assert row[part][name]["mean"] == pytest.approx(score["mean"], abs=1e-5)
+    assert sorted(p["name"] for p in joined["sweep"]) == sorted(p["name"] for p in whole["sweep"])
+    for part in (*whole["curves"], None):
+        expected = whole["curves"][part] if part else whole["classifier"]
+        bands = joined["curves"][part] if part else joined["classifier"]
+        for name, band in expected.items():
+            for side in ("mean", "low", "high"):
+                assert bands[name][side] == pytest.approx(band[side], abs=2e-5)
+
+
+def test_another_training_replaces_the_earlier_one(three_seeds):
+    runs = read_runs(three_seeds)
+    earlier = summarise(runs, {})
+    longer = [run for run in runs if run["config"]["seed"] == 0]
+    for run in longer:
+        run["config"]["steps"] = 7
+    assert [row["seeds"] for row in added(longer, {}, earlier)["models"]] == [[0], [0]]
 
 
 def test_a_seed_is_chosen_without_any_factor(three_seeds):

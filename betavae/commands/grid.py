@@ -27,7 +27,8 @@ def add(commands) -> None:
     option(
         "--to", type=Path, default=Path("runs/shapes2d"), help="a folder of runs (runs/shapes2d)"
     )
-    option("--seeds", type=positive, default=10, help="how many, from 0 (10)")
+    option("--seeds", type=positive, default=10, help="how many, from the first (10)")
+    option("--first-seed", type=int, default=0, help="such as 5 where 0 to 4 run elsewhere (0)")
     option(
         "--workers", type=positive, default=2, help="runs side by side; they share the cores (2)"
     )
@@ -58,6 +59,7 @@ def _grid(options: argparse.Namespace) -> None:
     given = {f.name: chosen[f.name] for f in fields(TrainingConfig) if f.name in chosen}
     base = {"data": options.data, **DEFAULTS[options.data], **given}
     base.pop("architecture", None)
-    choices = {"seed": list(range(options.seeds)), "architecture": options.architecture, **values}
+    seeds = list(range(options.first_seed, options.first_seed + options.seeds))
+    choices = {"seed": seeds, "architecture": options.architecture, **values}
     done = run_grid(plan(options.to, options.root, base, choices), options.workers)
     print(f"{len(done)} runs under {options.to} are trained and measured")

@@ -26,7 +26,7 @@ def add(commands) -> None:
     parser.add_argument(
         "--add",
         action="store_true",
-        help="to the study that is there: what no run here stands for is kept as it is",
+        help="to the study that is there: kinds and seeds that no run here stands for are kept",
     )
     parser.add_argument(
         "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
@@ -53,9 +53,8 @@ def _study(options: argparse.Namespace) -> None:
                 Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
             )
         kept.write_text(json.dumps(found))
-    summary = summarise(runs, json.loads(kept.read_text()) if kept.is_file() else {})
-    if earlier:
-        summary = added(summary, earlier)
+    baselines = json.loads(kept.read_text()) if kept.is_file() else {}
+    summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)
     path = write(summary, folder)
     plots.curves(summary, folder / "curves.png")
     plots.sweep(summary, folder / "sweep.png")

@@ -4,37 +4,117 @@ from __future__ import annotations
 
 from typing import Any
 
-from betavae.study.summary import by_weight
+import numpy as np
+
+from betavae.study.summary import by_kind, by_weight, spread, summarise
+from betavae.study.table import who
+
+ALIKE = ("steps", "batch_size", "optimiser", "learning_rate")  # or it is another training
 
 
-def added(summary: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
-    """`summary`, with all that `earlier` has of models and baselines that `summary` lacks.
+def added(
+    runs: list[dict[str, Any]], baselines: dict[str, list[dict]], earlier: dict[str, Any]
+) -> dict[str, Any]:
+    """The summary of `runs` and `baselines`, with all that `earlier` has and they lack.
 
-    A kind of model, such as conv-beta-vae-beta4, is measured anew or kept as it is: seeds of two
-    studies are not mixed. Each kept row names the code version it was measured by.
+    Of a kind of model, such as conv-beta-vae-beta4, the seeds here join those of the earlier study,
+    which keep their scores. They replace them if all of them are here again, or if the kind was
+    trained otherwise. Each row names the code versions it was measured by. Which seed is to be
+    served is known only where all were measured at once: choosing needs their codes.
     """
-    measured = {_kind(row) for row in summary["models"]}
-    kept = [
-        {"code_version": earlier["code_version"], **row}
-        for row in earlier["models"]
-        if _kind(row) not in measured
-    ]
+    rows = {_kind(row): row for row in earlier["models"]}
+    joined, fresh = {}, []
+    for kind, group in by_kind(runs).items():
+        row = rows.get(kind)
+        if row is None or _replaces(group, row):
+            fresh += group
+            continue
+        joined[kind] = row
+        fresh += [run for run in group if run["config"]["seed"] not in row["seeds"]]
+    summary = summarise(fresh, baselines)
+    here = {_kind(row): row for row in summary["models"]}
+    dated = {
+        kind: {"code_version": earlier["code_version"], **row}  # old studies have one for all
+        for kind, row in rows.items()
+    }
+    models = dated | {
+        kind: _joined_row(dated[kind], row) if kind in joined else row for kind, row in here.items()
+    }
     titles = {row["title"] for row in summary["baselines"]}
-    points = [p for p in earlier["sweep"] if p["name"].rpartition("-seed")[0] not in measured]
+    replaced = {kind for kind in here if kind not in joined}
+    seeds = {
+        who(row): (len(rows[kind]["seeds"]), len(row["seeds"]))
+        for kind, row in here.items()
+        if kind in joined
+    }
     return summary | {
-        "models": sorted([*kept, *summary["models"]], key=by_weight),
+        "models": sorted(models.values(), key=by_weight),
         "baselines": [
             *(row for row in earlier["baselines"] if row["title"] not in titles),
             *summary["baselines"],
         ],
         "curves": {
-            chart: earlier["curves"].get(chart, {}) | summary["curves"].get(chart, {})
+            chart: _joined_chart(
+                earlier["curves"].get(chart, {}), summary["curves"].get(chart, {}), seeds
+            )
             for chart in {**earlier["curves"], **summary["curves"]}
         },
-        "classifier": earlier["classifier"] | summary["classifier"],
-        "sweep": [*points, *summary["sweep"]],
+        "classifier": _joined_chart(earlier["classifier"], summary["classifier"], seeds),
+        "sweep": [
+            *(p for p in earlier["sweep"] if p["name"].rpartition("-seed")[0] not in replaced),
+            *summary["sweep"],
+        ],
     }
 
 
 def _kind(row: dict[str, Any]) -> str:
     return f"{row['architecture']}-{row['kind']}"
+
+
+def _replaces(group: list[dict[str, Any]], row: dict[str, Any]) -> bool:
+    config = group[0]["config"]
+    again = {run["config"]["seed"] for run in group} >= set(row["seeds"])
+    return again or any(config[name] != row[name] for name in ALIKE)
+
+
+def _joined_row(earlier: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """One row for the seeds of both."""
+    seeds = [*earlier["seeds"], *row["seeds"]]
+    order = np.argsort(seeds)
+
+    def spreads(part: str) -> dict[str, dict[str, Any]]:
+        both = {
+            name: np.array([*found["values"], *row[part][name]["values"]])[order]
+            for name, found in earlier[part].items()
+        }
+        return {name: spread(values.tolist()) for name, values in both.items()}
+
+    total = sum(len(r["seeds"]) * r["minutes"] for r in (earlier, row))
+    unknown = {"udr", "chosen_seed"}
+    return {name: value for name, value in row.items() if name not in unknown} | {
+        "seeds": [seeds[i] for i in order],
+        "code_version": _versions(earlier) + _versions(row),
+        "minutes": total / len(seeds),
+        "scores": spreads("scores"),
+        "validation": spreads("validation"),
+    }
+
+
+def _versions(row: dict[str, Any]) -> list[Any]:
+    version = row["code_version"]
+    return version if isinstance(version, list) else [version]
+
+
+def _joined_chart(
+    earlier: dict[str, Any], chart: dict[str, Any], seeds: dict[str, tuple[int, int]]
+) -> dict[str, Any]:
+    """{who: band}; for those whose `seeds` (there, here) are given, the band of both."""
+    bands = earlier | chart
+    for name in seeds.keys() & earlier.keys() & chart.keys():
+        old, new = earlier[name], chart[name]
+        bands[name] = new | {
+            "mean": np.average([old["mean"], new["mean"]], 0, seeds[name]).round(5).tolist(),
+            "low": np.minimum(old["low"], new["low"]).tolist(),
+            "high": np.maximum(old["high"], new["high"]).tolist(),
+        }
+    return bands

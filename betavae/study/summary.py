@@ -18,7 +18,9 @@ from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
 from betavae.metrics.udr import udr
+from betavae.objectives import OBJECTIVES
 from betavae.study.score import CODES, read_runs
+from betavae.study.table import who
 from betavae.version import code_version
 
 # The paper's table (its Figure 6 left), per cent, and the earlier reproduction's.
@@ -32,6 +34,7 @@ PAPER = {
     "ICA": 42.03,
 }
 EARLIER = {"beta-vae-beta1": 62.0, "beta-vae-beta4": 79.0}
+HEADLINE = tuple(EARLIER)  # the two that the curves show, of each network
 WIDE = (
     "beta-vae",
     "beta-vae-paper",
@@ -48,11 +51,9 @@ VALIDATION = ("reconstruction", "kl", "psnr", "mse", "active_latents")
 
 def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> dict[str, Any]:
     """All that the tables and plots need: see each part's function."""
-    groups = defaultdict(list)
-    for run in runs:
-        groups[_kind(run["config"])].append(run)
+    groups = by_kind(runs)
     return {
-        "models": sorted((_model_row(*item) for item in groups.items()), key=by_weight),
+        "models": sorted((_model_row(group) for group in groups.values()), key=by_weight),
         "baselines": [_baseline_row(name, found) for name, found in baselines.items()],
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
@@ -131,10 +132,22 @@ def spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def _kind(config: dict[str, Any]) -> tuple[str, str]:
-    """(architecture, objective with its settings), such as ("conv", "beta-vae-beta4")."""
+def by_kind(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """{"conv-beta-vae-beta4": its runs}: those that only their seeds tell apart."""
+    groups = defaultdict(list)
+    for run in runs:
+        groups[f"{run['config']['architecture']}-{_kind(run['config'])}"].append(run)
+    return dict(groups)
+
+
+def _kind(config: dict[str, Any]) -> str:
+    """The objective with its settings, such as "beta-vae-beta4"."""
     settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
-    return config["architecture"], "-".join([config["objective"], *settings])
+    return "-".join([config["objective"], *settings])
+
+
+def _title(config: dict[str, Any]) -> str:
+    return OBJECTIVES[config["objective"]].titled(config["objective_settings"])
 
 
 def by_weight(row: dict[str, Any]) -> tuple:
@@ -143,19 +156,18 @@ def by_weight(row: dict[str, Any]) -> tuple:
     return row["architecture"], other, row["objective"], tuple(row["settings"].values())
 
 
-def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, Any]:
-    from betavae.objectives import OBJECTIVES
-
+def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     config = group[0]["config"]
+    kind = _kind(config)
     scores = {
         name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
     }
     for part in ("completeness", "informativeness"):
         scores[f"dci-{part}"] = spread([run["metrics"]["dci"][part] for run in group])
     row = {
-        "architecture": kind[0],
-        "kind": kind[1],
-        "title": OBJECTIVES[config["objective"]].titled(config["objective_settings"]),
+        "architecture": config["architecture"],
+        "kind": kind,
+        "title": _title(config),
         "objective": config["objective"],
         "settings": config["objective_settings"],
         "seeds": [run["config"]["seed"] for run in group],
@@ -165,8 +177,8 @@ def _model_row(kind: tuple[str, str], group: list[dict[str, Any]]) -> dict[str, 
         "learning_rate": config["learning_rate"],
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
-        "paper": PAPER.get(kind[1]),
-        "earlier": EARLIER.get(kind[1]),
+        "paper": PAPER.get(kind),
+        "earlier": EARLIER.get(kind),
         "scores": scores,
         "validation": {
             name: spread([run["validation"][name] for run in group]) for name in VALIDATION
@@ -196,29 +208,27 @@ def _curves(groups, baselines) -> dict[str, dict[str, dict[str, list[float]]]]:
 def _classifier(groups, baselines) -> dict[str, dict[str, list[float]]]:
     """{who: {"steps", "mean", "low", "high"}} for L = 64, four factors, posterior means."""
     everyone = _everyone(groups, baselines)
-    return {who: _band([r["classifier"] for r in found], "steps") for who, found in everyone}
+    return {name: _band([r["classifier"] for r in found], "steps") for name, found in everyone}
 
 
 def _bands(groups, baselines, part: str, axis: str) -> dict[str, dict[str, Any]]:
     everyone = _everyone(groups, baselines)
     charts: dict[str, dict[str, Any]] = defaultdict(dict)
-    for who, found in everyone:
+    for name, found in everyone:
         for chart in found[0][part]:
-            charts[chart][who] = _band([result[part][chart] for result in found], axis)
+            charts[chart][name] = _band([result[part][chart] for result in found], axis)
     return dict(charts)
 
 
 def _everyone(groups, baselines) -> list[tuple[str, list[dict[str, Any]]]]:
-    """What the curves show: the headline's two objectives, both networks, and the baselines."""
-    shown = [
-        (f"{TITLES[kind]}, {architecture}", group)
-        for (architecture, kind), group in sorted(groups.items())
-        if kind in TITLES
-    ]
+    """What the curves show: the headline's objectives and the baselines."""
+    shown = []
+    for _, group in sorted(groups.items()):
+        config = group[0]["config"]
+        if _kind(config) in HEADLINE:
+            row = {"title": _title(config), "architecture": config["architecture"]}
+            shown.append((who(row), group))
     return [*shown, *baselines.items()]
-
-
-TITLES = {"beta-vae-beta1": "VAE (β = 1)", "beta-vae-beta4": "β-VAE (β = 4)"}
 
 
 def _band(curves: list[list[dict[str, Any]]], axis: str) -> dict[str, list[float]]:

@@ -39,12 +39,16 @@ def read_study(folder: Path | None = None) -> dict[str, Any]:
         ) from error
 
 
+def who(row: dict[str, Any]) -> str:
+    """A row's name in the table and in the curves, such as "VAE (β = 1), conv"."""
+    return f"{row['title']}, {row['architecture']}"
+
+
 def rows(study: dict[str, Any]) -> list[list[str]]:
     """The headings, then a row a model and a baseline, as text."""
     table = [["", "seeds", "paper", *(heading for _, heading in COLUMNS)]]
     for model in study["models"]:
-        title = f"{model['title']}, {model['architecture']}"
-        table.append(_row(title, model))
+        table.append(_row(who(model), model))
     return [*table, *(_row(baseline["title"], baseline) for baseline in study["baselines"])]
 
 
