@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from browser import BETA, assert_shows, code_on_page, settle
+from browser import BETA, assert_shows, code_on_page, served, settle
 from PIL import Image
 from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.images import to_tensor
 from betavae.faces import align_face
-from betavae.ui import checks, paste
+from betavae.ui import checks, layout, paste
 from betavae.ui.reconstruct import take_apart, unusual
 from betavae.ui.studio import Studio
 
@@ -242,3 +244,33 @@ def test_two_people_never_see_each_others_face(browser, url, portrait, tmp_path)
         assert_shows(page, code)
     for context in contexts:
         context.close()
+
+
+def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
+    """Their stored codes are of other pictures: correlations between them would mean nothing."""
+    copies = {"celeba-all-1": "celeba-vae", "celeba-all-2": "celeba-beta-vae"}
+    served_here = {name: name for name in ("celeba-vae", "celeba-capacity")}
+    for name, source in {**served_here, **copies}.items():
+        shutil.copytree(bundles.root() / source, tmp_path / name)
+        if name in copies:
+            config = json.loads((tmp_path / name / "config.json").read_text())
+            config["data"]["validation_pictures"] = 19867
+            (tmp_path / name / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path))
+    studio = Studio()
+    own, all_of_it = "celeba", "celeba, 19867 pictures"
+    assert studio.families == {
+        own: ["celeba-vae", "celeba-capacity"],
+        all_of_it: ["celeba-all-1", "celeba-all-2"],
+    }
+    with served(layout.build(studio), **layout.LAUNCH) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("tab", name="Compare").click()
+        page.locator("#compare-data").get_by_label("Faces, 19867 pictures").check()
+        page.wait_for_function(
+            "document.querySelector('#scores').innerText.includes('β-VAE (β = 250)')"
+        )
+        assert page.locator("#matched .heads b").count() == 2
+        assert "Capacity" not in page.inner_text("#every")
+        page.close()

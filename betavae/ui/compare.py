@@ -17,7 +17,7 @@ from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture, scatter, table
-from betavae.ui.studio import FAMILIES, Studio
+from betavae.ui.studio import Studio
 from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 PICTURES = 8  # in a row
@@ -71,7 +71,7 @@ def build(studio: Studio) -> None:
     first = next(iter(families))
     with gr.Row(equal_height=True):
         data = gr.Radio(
-            [(FAMILIES[family], family) for family in families],
+            [(studio.family_title(family), family) for family in families],
             value=first,
             label="Data",
             elem_id="compare-data",
@@ -235,8 +235,8 @@ def _every(studio: Studio, names: list[str]) -> str:
         lines.append([title, *(f"{found[k]:,.{d}f}" for k, _, d in columns)])
     best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
     marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
-    objective = {studio.bundles[n].config["training"]["objective"]: studio.title(n) for n in names}
-    base = objective.get("beta-vae")
+    paper = studio.beta_vae(names)
+    base = paper and studio.title(paper)
     if shapes:
         words = shapes_verdict(models, base, means_over_seeds(_study()))
     else:

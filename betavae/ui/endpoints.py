@@ -83,13 +83,14 @@ def build(studio: Studio) -> None:
     gr.api(_refusing(decode), api_name="decode", queue=False)
     gr.api(_refusing(traverse), api_name="traverse", queue=False)
     for function in (encode, reconstruct):
-        _photo_endpoint(function, studio.photo_names)
+        _photo_endpoint(function, studio)
 
 
-def _photo_endpoint(function, names: list[str]) -> None:
+def _photo_endpoint(function, studio: Studio) -> None:
     """An endpoint that takes an upload: only a component makes Gradio check where it lies."""
     photo = photo_input(visible=False)
-    default = ["", *names[:2]][-1]  # the second model of the app: the β-VAE
+    names = studio.photo_names
+    default = studio.beta_vae(names) or next(iter(names), "")
     model = gr.Textbox(default, label="model", visible=False)
     result = gr.JSON(visible=False)
     gr.Button(visible=False).click(

@@ -58,19 +58,39 @@ class Studio:
         return title if alone else f"{title}, {name}"
 
     def family(self, name: str) -> str:
-        """The data set of a model: only models of one can be compared."""
-        return self.bundles[name].config["data"]["name"]
+        """The validation pictures of a model: only models of the same can be compared.
+
+        The name of their data set; with their number where the first model of it has others, as
+        one trained on all of CelebA beside one trained on a part.
+        """
+        data = self.bundles[name].config["data"]
+        known = (bundle.config["data"] for bundle in self.bundles.values())
+        first = next(other for other in known if other["name"] == data["name"])
+        if all(data.get(key) == first.get(key) for key in ("validation_pictures", "crop")):
+            return data["name"]
+        return f"{data['name']}, {data.get('validation_pictures')} pictures"
+
+    def family_title(self, family: str) -> str:
+        """For people, such as "Faces" or "Faces, 300 pictures"."""
+        data, comma, pictures = family.partition(",")
+        return FAMILIES.get(data, data) + comma + pictures
 
     @property
     def families(self) -> dict[str, list[str]]:
         """The models of each data set that is there, faces first."""
-        found = {data: [n for n in self.names if self.family(n) == data] for data in FAMILIES}
-        return {data: names for data, names in found.items() if names}
+        found: dict[str, list[str]] = {data: [] for data in FAMILIES}
+        for name in self.names:
+            found.setdefault(self.family(name), []).append(name)
+        return {family: names for family, names in found.items() if names}
 
     @property
     def first_pair(self) -> list[str]:
         """The two models that a visitor sees first."""
         return next(iter(self.families.values()), [])[:2]
+
+    def beta_vae(self, names: list[str]) -> str | None:
+        """The paper's own among `names`, which others are judged by and which is offered first."""
+        return next((name for name in names if name.partition("-")[2] == "beta-vae"), None)
 
     @property
     def photo_names(self) -> list[str]:

@@ -17,7 +17,7 @@ from betavae.metrics.attributes import LEADING, TELLING, stands_for
 from betavae.metrics.shapes import TITLES
 from betavae.study.table import read_study, rows
 from betavae.ui.markup import notice, table
-from betavae.ui.studio import FAMILIES, Studio
+from betavae.ui.studio import Studio
 
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation)",
@@ -177,7 +177,7 @@ def _swept(points: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
 def _training_curves(studio: Studio) -> None:
     gr.Markdown("**Training curves** and the commands that made a bundle.")
     choices = [
-        (f"{FAMILIES[family]}: {studio.title(name)}", name)
+        (f"{studio.family_title(family)}: {studio.title(name)}", name)
         for family, names in studio.families.items()
         for name in names
     ]
@@ -228,7 +228,7 @@ def _measure_again(studio: Studio, names: list[str]) -> None:
     with gr.Row():
         bundle = gr.Dropdown(
             [(studio.title(name), name) for name in names],
-            value=names[:2][-1],  # the β-VAE
+            value=studio.beta_vae(names) or names[0],
             label="Bundle",
             elem_id="again-bundle",
         )

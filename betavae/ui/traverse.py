@@ -6,7 +6,7 @@ import gradio as gr
 
 from betavae.ui.board import live_board
 from betavae.ui.choice import model_choice
-from betavae.ui.studio import FAMILIES, Studio
+from betavae.ui.studio import Studio
 
 INTRODUCTION = (
     "**Drag a slider** and the picture follows. The strip under it shows what that latent does "
@@ -21,7 +21,7 @@ def build(studio: Studio) -> gr.HTML:
     first = next(iter(families))
     with gr.Row(equal_height=True, elem_id="toolbar"):
         data = gr.Radio(
-            [(FAMILIES[family], family) for family in families],
+            [(studio.family_title(family), family) for family in families],
             value=first,
             label="Data",
             elem_id="data",
@@ -79,5 +79,6 @@ def _model_choices(studio: Studio, family: str) -> list[gr.Dropdown]:
 
 def _words(family: str) -> tuple[str, str]:
     """What the buttons are called."""
-    one = {"celeba": "face", "shapes2d": "shape"}.get(family, "picture")
+    data = family.partition(",")[0]
+    one = {"celeba": "face", "shapes2d": "shape"}.get(data, "picture")
     return f"Random {one}", f"A real {one}"
