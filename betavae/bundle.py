@@ -17,6 +17,7 @@ from torch import Tensor
 
 from betavae.errors import reason
 from betavae.metrics.attributes import correlations
+from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, WeightsError
 
@@ -234,10 +235,10 @@ def latent_row(latent: Latent) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def encode_all(vae: VAE, data, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+def encode_all(vae: VAE, data) -> tuple[Tensor, Tensor]:
     """All pictures of a data set -> posterior means and KL per latent, both (N, L)."""
     means, divergences = [], []
-    for indices in torch.arange(len(data)).split(batch_size):
+    for indices in torch.arange(len(data)).split(BATCH):
         posterior = vae.encode(data.batch(indices).float() / 255)
         means.append(posterior.mean)
         divergences.append(posterior.kl())

@@ -8,6 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from betavae import VAE
+from betavae.metrics import reconstruction
 from betavae.metrics.attributes import (
     attribute_latents,
     auroc,
@@ -75,12 +76,13 @@ class TestReconstruction:
         assert ours.item() == pytest.approx(np.mean(values), abs=1e-4)
 
     @pytest.mark.parametrize("training", [True, False])
-    def test_validate_is_a_pass_over_everything(self, training):
+    def test_validate_is_a_pass_over_everything(self, training, monkeypatch):
+        monkeypatch.setattr(reconstruction, "BATCH", 2)
         torch.manual_seed(0)
         vae, data = VAE(latents=4).train(training), Pictures(smooth(5))
         with torch.no_grad():  # untrained, no latent is active: lift the mean of one
             vae.encoder[-1].bias[2] = 1.0
-        scores = validate(vae, data, batch_size=2)
+        scores = validate(vae, data)
         assert vae.training == training
         images = data.images.float() / 255
         with torch.no_grad():

@@ -14,6 +14,7 @@ from betavae.metrics.attributes import (
     best_latents,
     readable,
 )
+from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS, mean_squared_errors, psnr, ssim
 from betavae.model import VAE
 
@@ -38,7 +39,7 @@ def evaluate_faces(vae: VAE, training, validation, seed: int = 0) -> dict[str, A
     """
     vae.eval()
     parts: dict[str, list[Tensor]] = {}
-    for chunk in validation.images.split(256):
+    for chunk in validation.images.split(BATCH):
         images = chunk.float() / 255
         posterior, likelihood = vae(images)
         for name, value in {

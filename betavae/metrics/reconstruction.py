@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from betavae.metrics.codes import BATCH
 from betavae.model import VAE
 
 ACTIVE_NATS = 0.05  # a latent is active when its mean KL over the validation split reaches this
@@ -46,7 +47,7 @@ def ssim(images: Tensor, others: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(vae: VAE, data, batch_size: int = 256) -> dict[str, float]:
+def validate(vae: VAE, data) -> dict[str, float]:
     """One pass over all of `data`, decoding posterior means.
 
     reconstruction  -log p(x | mean of q(z|x)), nats a picture
@@ -59,7 +60,7 @@ def validate(vae: VAE, data, batch_size: int = 256) -> dict[str, float]:
     vae.eval()
     device = next(vae.parameters()).device
     losses, divergences, decibels, errors = [], [], [], []
-    for indices in torch.arange(len(data)).split(batch_size):
+    for indices in torch.arange(len(data)).split(BATCH):
         images = data.batch(indices).to(device).float() / 255
         posterior, likelihood = vae(images)
         losses.append(-likelihood.log_prob(images))
