@@ -101,12 +101,21 @@ def code_on_page(page, model=BETA) -> torch.Tensor:
     return torch.tensor([float(values[str(k)]) for k in range(len(values))])
 
 
+def until(page, condition, seconds=10):
+    """Wait until condition() is true; on a busy machine an answer may take its time."""
+    for _ in range(int(seconds / 0.1)):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    assert condition()
+
+
 def assert_shows(page, code: torch.Tensor, model=BETA):
-    """The canvas shows the decoded code, up to JPEG and the enlargement by four."""
+    """The canvas shows, at once or soon, the decoded code, up to JPEG and the enlargement by 4."""
     with torch.inference_mode():
         mean = bundles.load(model).vae.decode(code[None]).mean[0]
     expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
-    assert np.abs(pixels(page, model) - np.asarray(expected)).mean() < 2.5
+    until(page, lambda: np.abs(pixels(page, model) - np.asarray(expected)).mean() < 2.5)
 
 
 def slider(page, model=BETA, position=0):
@@ -127,4 +136,12 @@ def drag(page, handle, shares=(0.5, 0.6, 0.75, 0.9)):
 def reset(page):
     page.get_by_role("button", name="Reset", exact=True).click()
     page.wait_for_function("document.querySelector('.status').textContent.includes('zero')")
+    settle(page)
+
+
+def random_face(page):
+    """Draw one and wait for it: the status line names the model that it was drawn from."""
+    page.evaluate("document.querySelector('.status').textContent = ''")
+    page.get_by_role("button", name="Random face").click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
     settle(page)

@@ -9,14 +9,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import served
 from gradio_client import Client, exceptions, handle_file
 from PIL import Image
 from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.images import to_picture
-from betavae.ui import layout
 from betavae.ui.board import server_functions
 from betavae.ui.studio import Studio
 
@@ -25,9 +23,13 @@ ZERO = [0.0] * 32
 
 
 @pytest.fixture(scope="module")
-def client():
-    with served(layout.build(Studio()), **layout.LAUNCH) as url:
-        yield Client(url, verbose=False)
+def client(url):
+    return Client(url, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio()
 
 
 @pytest.fixture
@@ -113,8 +115,8 @@ class TestBoard:
     """What a browser could send to the live board, right and wrong."""
 
     @pytest.fixture
-    def functions(self):
-        return {function.__name__: function for function in server_functions(Studio())}
+    def functions(self, studio):
+        return {function.__name__: function for function in server_functions(studio)}
 
     def test_frame(self, functions):
         answer = functions["frame"]({"codes": {BETA: ZERO}})
@@ -141,9 +143,8 @@ class TestBoard:
         answer = functions["frame"](request_)
         assert set(answer) == {"error"} and answer["error"].endswith(".")
 
-    def test_random_face_is_one_face_for_both(self, functions):
+    def test_random_face_is_one_face_for_both(self, functions, studio):
         answer = functions["random_face"]({"models": ["celeba-vae", BETA]})
-        studio = Studio()
         with torch.inference_mode():
             face = studio.decode("celeba-vae", torch.tensor([answer["codes"]["celeba-vae"]]))
             again = studio.bundles[BETA].vae.encode(face).mean[0]

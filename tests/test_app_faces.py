@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from browser import BETA, assert_shows, code_on_page, served, settle
+from browser import BETA, assert_shows, code_on_page, served, settle, until
 from PIL import Image
 from skimage.data import astronaut
 
@@ -96,16 +96,14 @@ class TestCards:
         upload(tab, two_faces)
         assert "2 faces found" in tab.inner_text("#reconstruction")
         before = picture_of(tab, "#reconstruction .pictures img")
+        first = tab.locator("#reconstruction .pictures img").first.get_attribute("src")
+        shown = "document.querySelector('#reconstruction .pictures img').src"
         tab.locator("#which").get_by_label("2").click()
-        tab.wait_for_function(
-            "old => document.querySelector('#reconstruction .pictures img').src !== old",
-            arg=tab.locator("#reconstruction .pictures img").first.get_attribute("src"),
-        )
+        tab.wait_for_function(f"old => {shown} !== old", arg=first)
         after = picture_of(tab, "#reconstruction .pictures img")
         assert after.mean() < 0.7 * before.mean(), "the second face is the dark one"
         tab.locator("#which").get_by_label("1").click()
-        tab.wait_for_timeout(1500)
-        assert np.array_equal(picture_of(tab, "#reconstruction .pictures img"), before)
+        tab.wait_for_function(f"old => {shown} === old", arg=first)
 
     def test_an_example_needs_no_upload(self, tab):
         tab.locator("#reconstruct, .gallery-item, button.gallery-item").last.click()
@@ -126,8 +124,8 @@ class TestByHand:
         tab.wait_for_function(
             "document.querySelector('#reconstruction').innerText.includes('The crop is yours')"
         )
-        tab.wait_for_timeout(1500)
-        assert picture_of(tab, "#reconstruction .pictures img").mean() > 150, "right of the middle"
+        where = "#reconstruction .pictures img"
+        until(tab, lambda: picture_of(tab, where).mean() > 150)  # right of the middle
 
 
 class TestPasteBack:

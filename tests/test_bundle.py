@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import smooth_picture, write_celeba
@@ -16,6 +17,7 @@ from betavae import bundles, checkpoints, cli
 from betavae.bundle import FILES, BundleError, encode_all, pair_latents
 from betavae.data import CelebA
 from betavae.distributed import Processes
+from betavae.metrics.attributes import PICTURE_STATISTICS, picture_statistics, readable
 from betavae.metrics.faces import evaluate_faces
 from betavae.packaging import package, stored_faces
 from betavae.training import Pace, Run, TrainingConfig, train
@@ -93,7 +95,23 @@ class TestRoundTrip:
             assert latent.kl == pytest.approx(its_kl.item(), abs=1e-4)
             assert latent.mean == pytest.approx(column.mean().item(), abs=1e-4)
             assert latent.deviation == pytest.approx(column.std().item(), abs=1e-4)
-            assert column.min() - 1e-4 <= latent.low <= latent.high <= column.max() + 1e-4
+            for share, found in ((0.01, latent.low), (0.99, latent.high)):
+                assert found == pytest.approx(column.quantile(share).item(), abs=1e-4)
+
+    def test_a_latent_tracks_what_its_means_correlate_with_most(self, made):
+        bundle = bundles.load(made[1])
+        faces = CelebA(made[2], "validation", progress=False)
+        means, _ = encode_all(bundle.vae, faces)
+        named = {readable(n): faces.attributes[:, i] for i, n in enumerate(faces.attribute_names)}
+        statistics = picture_statistics(faces.images)
+        named |= {name: statistics[:, i] for i, name in enumerate(PICTURE_STATISTICS)}
+        named = {name: v.double().numpy() for name, v in named.items() if v.double().std() > 0}
+        for latent, column in zip(bundle.latents, means.T.double().numpy(), strict=True):
+            found = {name: np.corrcoef(column, v)[0, 1] for name, v in named.items()}
+            strongest = sorted(found, key=lambda name: -abs(found[name]))[:3]
+            assert [t["name"] for t in latent.tracks] == strongest
+            for track in latent.tracks:
+                assert track["correlation"] == pytest.approx(found[track["name"]], abs=1e-3)
 
     def test_config_says_how_it_was_made(self, made):
         config = bundles.load(made[1]).config

@@ -197,6 +197,14 @@ class TestFaces:
         torch.manual_seed(99)  # nobody else's draws may show in a score
         assert evaluate_faces(vae, training, validation) == one
         assert set(one["attributes"]) == {"attribute 0", "attribute 1"}
+        same = validate(vae, validation)
+        for name in one["scores"].keys() & same.keys():
+            assert one["scores"][name] == pytest.approx(same[name], rel=1e-4, abs=1e-5), name
+        assert {"psnr", "psnr_per_picture", "mse", "kl"} <= one["scores"].keys() & same.keys()
+        images = validation.images.float() / 255
+        with torch.no_grad():
+            likeness = ssim(images, vae(images)[1].mean).mean().item()
+        assert one["scores"]["ssim"] == pytest.approx(likeness, abs=1e-4)
         assert one["scores"]["elbo"] == pytest.approx(
             -one["scores"]["reconstruction"] - one["scores"]["kl"], rel=1e-4
         )

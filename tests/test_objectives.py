@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from small_runs import small_config
 from torch.distributions import Normal, kl_divergence
 
 from betavae.distributed import Processes
@@ -123,6 +124,22 @@ def test_the_three_terms_sum_to_the_kl(stratified):
     assert torch.allclose(value("beta-tcvae", weights, q), one_sample)
 
 
+def test_each_weight_is_its_own_terms():
+    q = posterior()
+    z = q.sample(torch.Generator().manual_seed(2))
+    weights = {"alpha": 2.0, "beta": 3.0, "gamma": 5.0}
+    objective = OBJECTIVES["beta-tcvae"](dataset_size=100, latents=5, **weights)
+    information, correlation, dimensions = objective.decompose(q, z)
+    expected = 2 * information + 3 * correlation + 5 * dimensions
+    assert torch.allclose(objective(q, z, 0), expected)
+
+
+def test_a_run_tells_its_objective_how_many_pictures_there_are(tmp_path, smooth_pictures):
+    settings = {"objective": "beta-tcvae", "objective_settings": {"beta": 4.0}}
+    run = Run(tmp_path, small_config(**settings), smooth_pictures(20), Processes())
+    assert run.objective.dataset_size == 20 and run.objective.latents == run.config.latents
+
+
 def test_stratified_weights_sum_to_one_with_the_diagonal_in_its_place():
     objective = OBJECTIVES["beta-tcvae"](dataset_size=1000, latents=3)
     weights = objective.log_weights(8).exp()
@@ -186,6 +203,14 @@ def test_the_discriminator_tells_the_total_correlation(correlation, monkeypatch)
     with torch.no_grad():
         found = objective(q, SAMPLES @ root.T, 0)
     assert found.item() == pytest.approx(-math.log(1 - correlation**2) / 2, abs=0.08)
+
+
+def test_gamma_weighs_the_correlation_alone():
+    q = posterior(dtype=torch.float32)
+    z = q.sample(torch.Generator().manual_seed(2))
+    objective = OBJECTIVES["factor-vae"](gamma=7.0, latents=5)
+    told = objective.discriminator(z).mean()
+    assert torch.allclose(objective(q, z, 0), q.kl().sum(1).mean() + 7 * told)
 
 
 SAMPLES = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(5))

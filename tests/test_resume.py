@@ -62,6 +62,43 @@ class TestResume:
         assert done < 120
         assert_same(checkpoints.read(stopped), checkpoints.read(whole))
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"optimiser": "adagrad"},
+            {"precision": "bf16"},
+            {"precision": "auto", "memory_format": "auto"},
+            {"architecture": "mlp"},
+        ],
+        ids=lambda changes: " ".join(changes.values()),
+    )
+    def test_every_setting_resumes_exactly(self, changes, smooth_pictures, tmp_path):
+        data = smooth_pictures(24)
+        whole = Run(tmp_path, small_config(**changes), data, Processes())
+        assert "auto" not in vars(whole.config).values(), "what was measured is what is stored"
+        names = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+        assert type(whole.optimiser) is names[whole.config.optimiser]
+        for _ in range(2):
+            whole.train_step()
+        whole.save()
+        resumed = Run.resume(tmp_path, data, Processes())
+        assert resumed.config == whole.config
+        states = []
+        for run in (whole, resumed):
+            for _ in range(2):
+                run.train_step()
+            run.save()
+            states.append(checkpoints.read(tmp_path))
+        assert_same(*states)
+
+    def test_bf16_computes_in_bf16(self, smooth_pictures, tmp_path):
+        run = Run(tmp_path, small_config(precision="bf16"), smooth_pictures(24), Processes())
+        seen = []
+        run.vae.encoder[0].register_forward_hook(lambda *call: seen.append(call[-1].dtype))
+        run.train_step()
+        assert seen == [torch.bfloat16]
+        assert {p.dtype for p in run.vae.parameters()} == {torch.float32}
+
     def test_other_settings_are_refused(self, picture_folder, tmp_path, capsys):
         run = tmp_path / "run"
         assert cli.main(command(picture_folder, run, "--steps", "2")) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,13 +22,15 @@ from betavae.checkpoints import CheckpointError
 from betavae.data import shapes2d
 from betavae.metrics import codes
 from betavae.study import grid, plots
+from betavae.study import summary as summary_module
 from betavae.study.earlier import added
 from betavae.study.score import CODES, SCORES, read_runs
-from betavae.study.summary import choose_run, spread, summarise
+from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training import TrainingError
 from betavae.ui import training as training_tab
 
+PROJECT = Path(__file__).parents[1]
 BASE = {
     "data": "shapes2d",
     "channels": 1,
@@ -126,26 +129,61 @@ def test_a_folder_with_other_settings_is_refused(measured):
         grid.run_grid([other], 1)  # which finds it finished
 
 
+GRID = """
+import sys
+from betavae import cli
+from betavae.data import shapes2d
+from betavae.metrics import codes
+from betavae.study import grid
+
+codes.TRAIN, codes.TEST, shapes2d.HELD_OUT = 400, 200, 300  # in the workers too: they import this
+grid.HISTORY_ROWS, grid.CHECKPOINT_SECONDS = 1, 0.3
+if __name__ == "__main__":
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
-    words = [sys.executable, "-m", "betavae", "grid", "shapes2d", "--to", str(tmp_path)]
-    words += ["--seeds", "1", "--beta", "4", "--steps", "150", "--batch-size", "8"]
-    words += ["--precision", "fp32", "--memory-format", "channels_last", "--workers", "1"]
+    (tmp_path / "small_grid.py").write_text(GRID)
+    words = [sys.executable, str(tmp_path / "small_grid.py"), "grid", "shapes2d"]
+    words += ["--to", str(tmp_path), "--seeds", "1", "--beta", "4", "--steps", "80"]
+    words += [
+        "--batch-size",
+        "8",
+        "--precision",
+        "fp32",
+        "--memory-format",
+        "channels_last",
+        "--workers",
+        "1",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+    def call():
+        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
+
     run = tmp_path / "conv-beta-vae-beta4-seed0"
-    first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    while not (run.is_dir() and first.poll() is None):
-        time.sleep(0.1)
-    time.sleep(2)
+    first = call()
+    deadline = time.monotonic() + 60
+    while not (run / checkpoints.NAME).exists():
+        assert first.poll() is None, first.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     workers = psutil.Process(first.pid).children(recursive=True)
     first.kill()  # the grid alone: its workers must notice
     first.wait()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive and not (run / SCORES).exists()
-    subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=300)
-    assert json.loads((run / SCORES).read_text())["config"]["steps"] == 150
+    state = checkpoints.read(run)
+    assert 0 < state["step"] < 80
+    checkpoints.write(run, {**state, "seconds": 1000.0})  # a run begun anew would not have them
+    assert call().wait(timeout=300) == 0
+    scores = json.loads((run / SCORES).read_text())
+    assert scores["config"]["steps"] == 80 and scores["seconds"] >= 1000
     stamp = (run / SCORES).stat().st_mtime_ns
-    subprocess.run(words, stderr=subprocess.DEVNULL, check=True, timeout=60)
+    assert call().wait(timeout=60) == 0
     assert (run / SCORES).stat().st_mtime_ns == stamp
 
 
@@ -292,16 +330,37 @@ def test_baselines_have_their_known_order(small_pools):
     from betavae.data import Shapes2D
     from betavae.metrics import baselines
 
-    torch.manual_seed(0)
-    scores = {}
+    scores, widths = {}, {}
     for name in ("ground truth", "PCA", "untrained"):
         encoded = baselines.BASELINES[name](Shapes2D(), 0)
+        widths[name] = encoded.train.codes.shape[1]
         scores[name] = metrics.score(encoded, ["factor-vae"])["factor-vae"]["score"]
-    assert scores["ground truth"] > 0.99
-    assert scores["PCA"] < 0.9 and scores["untrained"] < 0.9
+    assert widths == {"ground truth": 5, "PCA": 10, "untrained": 10}
+    assert scores["ground truth"] > 0.99 > scores["PCA"] > scores["untrained"] + 0.05
+    pixels = baselines.encode(lambda x: x.flatten(1), Shapes2D(), 0, 4, 2)
+    assert pixels.train.codes.shape == (4, 4096) and set(np.unique(pixels.train.codes)) == {0, 1}
 
 
-PROJECT = Path(__file__).parents[1]
+def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkeypatch):
+    from betavae.data import Shapes2D
+    from betavae.metrics import baselines
+
+    asked = []
+
+    def make(name):
+        def ground_truth(source, seed):
+            asked.append((name, seed))
+            return baselines.ground_truth(source, seed)
+
+        return ground_truth
+
+    stubs = {name: make(name) for name in ("PCA", "untrained")}
+    monkeypatch.setattr(summary_module, "BASELINES", stubs)
+    monkeypatch.setattr(summary_module.metrics, "METRICS", {"mig": metrics.METRICS["mig"]})
+    found = measure_baselines(Shapes2D(), range(2))
+    assert asked == [("PCA", 0), ("untrained", 0), ("untrained", 1)]
+    assert [result["seed"] for result in found["untrained"]] == [0, 1]
+    assert set(found["PCA"][0]["metrics"]) == {"mig"}
 
 
 def test_the_readmes_table_is_the_studys():

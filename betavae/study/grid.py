@@ -20,6 +20,7 @@ from betavae.study.score import SCORES, measure_run
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
 
 HISTORY_ROWS = 12  # a run: each is a pass over the validation split
+CHECKPOINT_SECONDS = 60
 _stopped = False  # in this worker process
 
 
@@ -140,7 +141,7 @@ def train_and_measure(planned: Planned) -> bool:
         planned.folder.mkdir(parents=True, exist_ok=True)
         run = Run(planned.folder, planned.config, data, processes)
     rows = max(1, planned.config.steps // HISTORY_ROWS)
-    train(run, validation, Pace(rows, 60, float("inf"), progress=False))
+    train(run, validation, Pace(rows, CHECKPOINT_SECONDS, float("inf"), progress=False))
     if run.step < run.config.steps:
         _stopped = True
         return False
