@@ -82,15 +82,15 @@ class TestCards:
         item = unusual(bundle, first, float(posterior.mean[0, first]))
         assert item in tab.locator("#reconstruction figure").nth(2).inner_text()
 
-    def test_how_unusual_points_where_the_attribute_does(self, studio):
-        bundle = studio.bundles[BETA]
+    @pytest.mark.parametrize("name", FACES)
+    def test_how_unusual_says_what_the_latent_follows_not_what_the_person_is(self, studio, name):
+        bundle = studio.bundles[name]
         for latent in bundle.active:
-            text = unusual(bundle, latent.index, latent.mean + 2 * latent.deviation)
-            sign = 1.0
-            if latent.label != f"z{latent.index}":
-                sign = np.sign(latent.tracks[0]["correlation"])
-                assert latent.tracks[0]["name"] in text
-            assert f"{2 * sign:+.1f} s.d." in text
+            text = unusual(bundle, latent.index, latent.mean - 2 * latent.deviation)
+            assert text.startswith(f"z{latent.index} -2.0 s.d.") and "attractive" not in text
+            best = latent.tracks[0]
+            if abs(best["correlation"]) >= 0.2 and best["name"] != "attractive":
+                assert text.endswith(f"(follows {best['name']} {best['correlation']:+.2f})")
 
     def test_one_of_several_faces_is_chosen(self, tab, two_faces):
         upload(tab, two_faces)

@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from betavae.data.images import to_tensor
-from betavae.photos import PhotoError, open_photo
+from betavae.photos import PhotoError
 from betavae.ui.board import describe, server_functions
 from betavae.ui.live import live_html
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio
-from betavae.ui.upload import face_or_centre, photo_input
+from betavae.ui.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (
     "**Blend two faces.** Upload a second photo, and slide from one face to the other: a straight "
@@ -44,7 +44,7 @@ def build(studio: Studio, found: gr.State) -> None:
         if not state:
             return notice("Upload the first face above.", wrong=True), {}
         try:
-            crop, face, _ = face_or_centre(open_photo(path))
+            crop, face, _ = face_or_centre(open_upload(path))
         except PhotoError as error:
             return notice(str(error), wrong=True), {}
         note = "" if face else notice("No face was found; the photo's centre is used.", wrong=True)

@@ -9,7 +9,12 @@ const state = {
 };
 const parts = {};                                             // the DOM of each model
 
+const notes = {};                                             // what is said of each family's face
+let turn = 0;                                                 // counts what changes the codes
+
 function zeros(name) { return models[name].latents.map(() => 0); }
+// The models of the data that are shown: the others keep their faces.
+function relatives() { return names.filter(n => models[n].family === models[state.shown[0]]?.family); }
 
 // ---- what is on the page -------------------------------------------------------------------
 const stage = make('div', {className: 'stage'});
@@ -85,16 +90,19 @@ function show(name, index) {                                  // the controls fo
   range.style.setProperty('--at', `${(Math.max(-3, Math.min(3, value)) + 3) / 6 * 100}%`);
 }
 function move(name, index, value) {
+  turn++;
   state.codes[name][index] = value;
   show(name, index);
   want([name]);
 }
-function setFace(codes, note, remember = true) {
-  for (const name of names) {
+function setFace(codes, note, of = names) {
+  turn++;
+  for (const name of of) {
     const code = codes[name];
     if (!code || code.length !== models[name].latents.length) continue;
     state.codes[name] = code.slice();
-    if (remember) state.start[name] = code.slice();
+    state.start[name] = code.slice();
+    notes[models[name].family] = note;
     models[name].latents.forEach(l => show(name, l.index));
   }
   say(note);
@@ -135,7 +143,7 @@ function say(text, wrong = false) {
 }
 
 // The strips of the other latents change with every move: they wait until the hand rests.
-let timer = null, striping = false, again = false;
+let timer = null, striping = false, again = false, stale = false;
 function scheduleStrips() {
   clearTimeout(timer);
   if (state.strips) timer = setTimeout(drawStrips, 220);
@@ -145,8 +153,9 @@ async function drawStrips() {
   striping = true;
   const codes = Object.fromEntries(state.shown.map(n => [n, state.codes[n].slice()]));
   try {
-    const answer = await server.strips({codes, output: state.output});
-    for (const [name, uri] of Object.entries(answer?.sheets ?? {})) {
+    const answer = await answered(server.strips({codes, output: state.output}));
+    if (answer.error) say(answer.error, true);
+    for (const [name, uri] of Object.entries(answer.sheets ?? {})) {
       if (!uri) continue;
       const image = await load(uri);
       models[name].latents.filter(l => l.active).forEach((latent, row) => {
@@ -155,7 +164,13 @@ async function drawStrips() {
       });
     }
     root.dataset.strips = +(root.dataset.strips ?? 0) + 1;
-  } catch { say('The server does not answer; the strips are not up to date.', true); }
+    if (stale && !silent) say('The server answers again.');
+    stale = false;
+  } catch {
+    say('The server does not answer; the strips are not up to date.', true);
+    stale = true;
+    setTimeout(scheduleStrips, RETRY);
+  }
   striping = false;
   if (again) { again = false; scheduleStrips(); }
 }
@@ -167,6 +182,7 @@ function showModels(which) {
   stage.replaceChildren(...state.shown.map(n => parts[n].figure));
   panels.replaceChildren(...state.shown.map(n => parts[n].panel));
   choosePanel(state.shown.at(-1));
+  say(notes[models[state.shown[0]]?.family]);
   want(state.shown);
 }
 // On a narrow screen there is room for one model's sliders: its caption chooses them.
@@ -175,21 +191,40 @@ function choosePanel(name) {
     parts[other].panel.classList.toggle('chosen', other === name);
     parts[other].choose.setAttribute('aria-pressed', String(other === name));
   }
+  letChoose();
 }
-async function ask(question) {
-  try {
-    const answer = await question;
-    if (answer?.codes) setFace(answer.codes, answer.note);
-    else say(answer?.error ?? 'The server found nothing to show.', true);
-  } catch { say('The server does not answer.', true); }
+const narrow = matchMedia('(max-width: 899px)');              // as board.css has it
+function letChoose() {
+  for (const name of names) parts[name].choose.disabled = !narrow.matches || state.shown.length < 2;
+}
+narrow.addEventListener('change', letChoose);
+// A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.
+async function ask(question, of) {
+  const mine = ++turn;
+  while (mine === turn) {
+    try {
+      const answer = await answered(question());
+      if (mine !== turn) return;
+      if (answer.codes) setFace(answer.codes, answer.note, of);
+      else say(answer.error, true);
+      return;
+    } catch {
+      if (mine === turn) say('The server does not answer; it is asked again.', true);
+      await new Promise(resolve => { setTimeout(resolve, RETRY); });
+    }
+  }
 }
 const commands = {
-  start: () => ask(server.real_face({})),
-  real: () => ask(server.real_face({})),
-  random: () => ask(server.random_face({models: state.shown})),
-  reset: () => setFace(Object.fromEntries(names.map(n => [n, zeros(n)])),
+  start: () => ask(() => server.real_face({}), names),
+  real: () => ask(() => server.real_face({}), relatives()),
+  random: () => { const models = state.shown; ask(() => server.random_face({models}), names); },
+  reset: () => setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])),
     'All latents at zero: the middle of the prior.'),
-  face: command => setFace(command.codes ?? {}, command.note),
+  face: command => {
+    const codes = command.codes ?? {};
+    if (!state.shown.some(n => n in codes)) showModels(command.models ?? []);
+    setFace(codes, command.note);
+  },
   show: command => showModels(command.models ?? []),
   output: command => { state.output = command.output; want(state.shown); },
   strips: command => {

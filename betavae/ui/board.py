@@ -22,8 +22,10 @@ from betavae.ui.studio import Studio, data_uri
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
     """The component. Set its value to a command: {"action": ..., "at": anything new}.
 
-    face    {"codes": {model: numbers}, "note": text}: show this face, remember it for the arrows
-    random, real, reset                              : a new face, drawn or stored; all latents zero
+    face    {"codes": {model: numbers}, "note": text, "models": names}: show this face, remember it
+            for the arrows; by these models, if none that is shown has a code of it
+    random, real, reset                              : for the models of the data that are shown a
+            new face, drawn or stored, or all latents at zero
     show    {"models": names}                        : which models, side by side
     output  {"output": "mean" | "sample"}            : which picture of p(x|z)
     strips  {"strips": bool}                         : the strips under the sliders
@@ -44,6 +46,7 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "title": bundle.title,
+        "family": studio.family(name),
         "latents": [
             {
                 "index": latent.index,

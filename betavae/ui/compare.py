@@ -52,8 +52,8 @@ BETTER = {
 }
 INTRODUCTION = (
     "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
-    "show, for each active latent of the model that has the fewest, the latent of each other model "
-    "that varies with it over the same pictures."
+    "show, for the strongest latents of the model that has the fewest active ones, the latent of "
+    "each other model that varies with it over the same pictures."
 )
 HEAT = (
     "How much each latent tells about each factor: the share I(z; v) / H(v) of the factor's "
@@ -130,11 +130,12 @@ def build(studio: Studio) -> None:
 
     inputs = [*models, start]
     everything = [factors_group, factors, scores, heat, pictures, matched, bars]
+    # Of choices made faster than they are answered, the last one counts.
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+    quiet["trigger_mode"] = "always_last"
     data.input(show_data, [data, start], [*models, *everything, every], **quiet)
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
-    # Keys and drags alike; while one choice is drawn only the newest wish waits.
-    start.change(show_pictures, inputs, [pictures, matched], trigger_mode="always_last", **quiet)
+    start.change(show_pictures, inputs, [pictures, matched], **quiet)  # keys and drags alike
     pair = families[first][:2]
     scores.value = _scores(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, "", 0)
@@ -210,6 +211,9 @@ def _matched(studio: Studio, names: list[str], at: int) -> str:
         f'<div class="pair">{"".join(cells)}</div>' for cells in zip(*columns, strict=True)
     )
     style = f"--columns: {len(names)}"
+    if len(bundle.active) > MATCHED:
+        some = f"The {MATCHED} strongest of the {len(bundle.active)} active latents."
+        rows = f"<p>{some}</p>{rows}"
     return f'<div class="pairs" style="{style}"><div class="pair heads">{heads}</div>{rows}</div>'
 
 
@@ -221,7 +225,7 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
     cells = []
     for frames, latent, link in zip(strips, latents, links, strict=True):
         label = labels[latent] if link is None else f"{labels[latent]} · correlation {link:+.2f}"
-        cells.append(_strip(frames, label))
+        cells.append(_strip(frames, label, bundle.title))
     return cells
 
 
@@ -266,9 +270,11 @@ def _plane(studio: Studio, names: list[str]) -> str:
     return scatter(points, "rate: KL, nats", "distortion: squared error × 1000")
 
 
-def _strip(frames: torch.Tensor, label: str) -> str:
-    image = picture(strip(frames), f"Traversal of {label}", lossless=False)
-    return f"<figure>{image}<figcaption>{escape(label)}</figcaption></figure>"
+def _strip(frames: torch.Tensor, label: str, title: str) -> str:
+    """A strip and its caption, which names the model where the columns' heads have no room."""
+    image = picture(strip(frames), f"{title}: traversal of {label}", lossless=False)
+    whose = f'<span class="whose">{escape(title)}: </span>'
+    return f"<figure>{image}<figcaption>{whose}{escape(label)}</figcaption></figure>"
 
 
 def _kl_bars(studio: Studio, names: list[str]) -> str:

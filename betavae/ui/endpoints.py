@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Any
 
@@ -17,6 +19,7 @@ from betavae.ui.studio import Studio, png_uri
 from betavae.ui.upload import face_or_centre, photo_input
 
 MOST_FRAMES = 64
+_PHOTOS = ThreadPoolExecutor(2, "photos")
 
 
 def build(studio: Studio) -> None:
@@ -94,13 +97,24 @@ def _photo_endpoint(function, studio: Studio) -> None:
     model = gr.Textbox(default, label="model", visible=False)
     result = gr.JSON(visible=False)
     gr.Button(visible=False).click(
-        _refusing(function),
+        _looking(_refusing(function)),
         [photo, model],
         result,
         api_name=function.__name__,
         api_description=function.__doc__,
         queue=False,
     )
+
+
+def _looking(function):
+    """The same function as a coroutine that runs in a thread of its own few: photos that are looked
+    at must not take the threads that decode for everybody's sliders."""
+
+    @wraps(function)
+    async def answer(*arguments):
+        return await asyncio.get_running_loop().run_in_executor(_PHOTOS, function, *arguments)
+
+    return answer
 
 
 def _refusing(function):

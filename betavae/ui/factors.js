@@ -9,12 +9,14 @@ function buildFactor(factor, place) {
   const range = make('input', {type: 'range', min: 0, max: factor.size - 1, step: 1, value: factor.start, id});
   range.dataset.factor = factor.name;
   const output = make('output', {textContent: factor.values[factor.start]});
-  const fill = () => range.style.setProperty('--at', `${range.value / (factor.size - 1) * 100}%`);
+  const fill = () => {
+    range.style.setProperty('--at', `${range.value / (factor.size - 1) * 100}%`);
+    range.setAttribute('aria-valuetext', factor.values[range.value]);
+  };
   range.addEventListener('input', () => {
     if (state.moved !== factor.name) remember(factor.name);
     state.factors[place] = +range.value;
     output.textContent = factor.values[range.value];
-    range.setAttribute('aria-valuetext', factor.values[range.value]);
     fill();
     want();
   });

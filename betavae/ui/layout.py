@@ -30,7 +30,7 @@ def theme() -> gr.themes.Base:
         neutral_hue="slate",
         font=["ui-sans-serif", "system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
-    )
+    ).set(body_text_color_subdued="*neutral_500")  # the theme's own is too pale to read
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -46,9 +46,9 @@ def build(studio: Studio) -> gr.Blocks:
         if studio.names:
             with gr.Tabs(selected="traverse") as tabs:
                 with gr.Tab("Traverse", id="traverse"):
-                    board = traverse.build(studio)
+                    shown = traverse.build(studio)
                 with gr.Tab("Reconstruct", id="reconstruct"):
-                    reconstruct.build(studio, board, tabs)
+                    reconstruct.build(studio, shown, tabs)
                 with gr.Tab("Compare", id="compare"):
                     compare.build(studio)
                 with gr.Tab("Training & metrics", id="training"):

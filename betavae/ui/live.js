@@ -1,5 +1,6 @@
 // What the live components share; put before each one's own script.
 const RETRY = 1000;                                           // milliseconds
+const PATIENCE = 8000;
 const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
 
 function make(tag, properties = {}, ...children) {
@@ -22,6 +23,18 @@ function enlarge(image, canvas) {
   canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
 }
 
+// Gradio answers a lost network with nothing, and a question may hang: both are failures.
+function answered(question) {
+  let clock;
+  const late = new Promise((_, reject) => {
+    clock = setTimeout(() => reject(new Error('no answer in time')), PATIENCE);
+  });
+  return Promise.race([question, late]).finally(() => clearTimeout(clock)).then(answer => {
+    if (!answer) throw new Error('no answer');
+    return answer;
+  });
+}
+
 // Newest wins: at most `inFlight` questions under way, each asked with the state of now; a wish made
 // meanwhile is asked when there is room. `draw(answer, newer, since)` puts an answer on the page; just
 // before it paints a part it asks `newer(part)`, which says no when a later answer was there first.
@@ -35,11 +48,8 @@ function newestWins(inFlight, ask, draw, fail) {
       const newer = (part = '') => sequence >= (drawn[part] ?? 0) && Boolean(drawn[part] = sequence);
       asked = wished;
       busy++;
-      ask()
-        .then(answer => {
-          if (!answer) throw new Error('no answer');           // Gradio's word for a lost network
-          return draw(answer, newer, since);
-        })
+      answered(ask())
+        .then(answer => draw(answer, newer, since))
         .catch(() => {
           fail();
           retry ??= setTimeout(() => { retry = null; wish(); }, RETRY);

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from betavae.pasting import paste_back
-from betavae.photos import PhotoError, open_photo
+from betavae.photos import PhotoError
 from betavae.ui import checks
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio
+from betavae.ui.upload import open_upload
 
 SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
 CHANGE, FACE = "only what changed", "the whole face"
@@ -67,10 +68,16 @@ def build(studio: Studio, found: gr.State) -> None:
             gr.DownloadButton(value=str(path), visible=True),
         )
 
+    def forget():
+        """What was pasted into another photo."""
+        return "", gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
+
+    results = [message, compared, download]
+    found.change(forget, None, results, api_visibility="private", show_progress="hidden")
     button.click(
         put_back,
         [codes, model, kind, found],
-        [message, compared, download],
+        results,
         js=READ_BOARD,
         api_visibility="private",
         concurrency_limit=2,
@@ -92,11 +99,28 @@ def pasted(
     own = torch.tensor([state["codes"][name]])
     if not torch.allclose(start, own, atol=1e-3):  # some other face, put there since
         raise checks.Refused(NOT_THIS_FACE)
-    photo = open_photo(state["path"])
+    if torch.allclose(edited, start, atol=1e-6):
+        _say_what_moved(studio, codes, name, kind)
+    photo = open_upload(state["path"])
     own = studio.decode(name, own)
     pictures = [_as_array(picture) for picture in (studio.decode(name, edited)[0], own[0])]
     own = pictures[1] if kind == CHANGE else None
     return photo, paste_back(photo, state["matrix"], pictures[0], own)
+
+
+def _say_what_moved(studio: Studio, codes: dict, name: str, kind: str) -> None:
+    """Refuse where the chosen model's sliders stand as they were, but for the whole face as it is,
+    where no other model's were moved."""
+    moved = [
+        other
+        for other in studio.photo_names
+        if codes["edited"].get(other) != codes["start"].get(other)
+    ]
+    if moved:
+        edited = " or ".join(studio.title(other) for other in moved)
+        raise checks.Refused(f"{studio.title(name)} was not edited: choose {edited} above.")
+    if kind == CHANGE:
+        raise checks.Refused("No slider has moved: press Edit in Traverse, change it, come back.")
 
 
 def _sliders(codes: Any, part: str, name: str, latents: int) -> torch.Tensor:

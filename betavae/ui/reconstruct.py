@@ -11,11 +11,12 @@ from betavae.bundle import Bundle
 from betavae.data.images import to_picture
 from betavae.faces import AlignedFace
 from betavae.pasting import align_by_hand
-from betavae.photos import PhotoError, open_photo
+from betavae.photos import PhotoError
 from betavae.ui import blend, examples, paste
 from betavae.ui.markup import card, cards, notice, overview
 from betavae.ui.studio import Reconstruction, Studio
-from betavae.ui.upload import face_or_centre, photo_input
+from betavae.ui.traverse import Traverse
+from betavae.ui.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (
     "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "
@@ -27,8 +28,8 @@ USED = 4  # latents listed a model
 BY_HAND = (50, 50, 60, 0)  # centre across and down, side: per cent of the photo; tilt: degrees
 
 
-def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
-    """Lay out the tab's content. *Edit in Traverse* sets `board` and selects its tab in `tabs`."""
+def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
+    """Lay out the tab's content. *Edit in Traverse* sets that tab and selects it in `tabs`."""
     gr.Markdown(INTRODUCTION)
     found = gr.State(None)  # what `take_apart` learned: the upload's path, the matrix, the codes
     with gr.Row():
@@ -83,7 +84,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         try:
             return take_apart(studio, state["path"], middle, state["boxes"])[:2]
         except PhotoError as error:
-            return notice(str(error), wrong=True), None
+            return notice(str(error), wrong=True), gr.skip()
 
     def cropped(state: dict[str, Any] | None, *numbers: float):
         """The square that the sliders say."""
@@ -92,20 +93,24 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         try:
             return take_apart(studio, state["path"], boxes=state["boxes"], by_hand=numbers)[:2]
         except PhotoError as error:
-            return notice(str(error), wrong=True), None
+            return notice(str(error), wrong=True), gr.skip()
 
-    def carry_over(state: dict[str, Any] | None):
-        """Show the uploaded face on the board, in the Traverse tab."""
+    def carry_over(state: dict[str, Any] | None, data: str):
+        """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return gr.skip(), gr.skip()
-        codes = state["codes"]
-        command = {"action": "face", "codes": codes, "note": "Your face.", "at": time.time()}
-        return command, gr.Tabs(selected="traverse")
+            return [gr.skip()] * len(carried)
+        command = {"action": "face", "codes": state["codes"], "note": "Your face."}
+        command |= {"models": studio.photo_names[:2], "at": time.time()}
+        controls: list = [gr.skip()] * (1 + len(shown.controls))
+        family = studio.family(studio.photo_names[0])
+        if data != family:
+            controls = [family, *shown.showing(family)]
+        return command, gr.Tabs(selected="traverse"), *controls
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
     looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
     photo.change(uploaded, photo, outputs, **looking)
-    which.input(chosen, [which, found], [result, found], **looking)
+    which.input(chosen, [which, found], [result, found], trigger_mode="always_last", **looking)
     # Keys and drags alike; while one crop is looked at only the newest wish waits.
     gr.on(
         [slider.change for slider in sliders],
@@ -115,7 +120,8 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **looking,
     )
-    edit.click(carry_over, found, [board, tabs], **quiet)
+    carried = [shown.board, tabs, shown.data, *shown.controls]
+    edit.click(carry_over, [found, shown.data], carried, **quiet)
     paste.build(studio, found)
     blend.build(studio, found)
 
@@ -128,7 +134,7 @@ def take_apart(
     by_hand: tuple[float, ...] | None = None,
 ) -> tuple[str, dict[str, Any], AlignedFace | None]:
     """The markup, what later steps need to know, and the face if one was found or cut by hand."""
-    photo = open_photo(path)
+    photo = open_upload(path)
     if by_hand is not None:
         across, down, side, tilt = by_hand
         centre = (photo.width * across / 100, photo.height * down / 100)
@@ -178,12 +184,11 @@ def _model_card(bundle: Bundle, made: Reconstruction) -> str:
 
 
 def unusual(bundle: Bundle, index: int, value: float) -> str:
-    """Such as "smiling +2.1 s.d.": how far a latent lies from its mean over validation faces, in
-    the direction of the attribute that it tracks."""
+    """Such as "z3 +2.1 s.d. (follows smiling +0.61)": how far a latent lies from its mean over
+    validation faces. It is the latent that is named, not the person: most of what an annotator
+    called smiling, or young, is not in it. Nobody is told how attractive a face is."""
     latent = next(latent for latent in bundle.latents if latent.index == index)
     deviations = (value - latent.mean) / max(latent.deviation, 1e-6)
-    if latent.label == f"z{index}":
-        return f"z{index} {deviations:+.1f} s.d."
-    best = latent.tracks[0]
-    towards = 1 if best.get("correlation", 1) >= 0 else -1
-    return f"{best['name']} {towards * deviations:+.1f} s.d. (z{index})"
+    text = f"z{index} {deviations:+.1f} s.d."
+    _, named, tracked = latent.label.partition(" · ")
+    return text if not named or "attractive" in tracked else f"{text} (follows {tracked})"

@@ -52,7 +52,11 @@ AGAIN = (
     "**Measure again.** Draws new pictures, encodes them and computes a score from the beginning; "
     "with seed 0 the very pictures of the card. About half a minute."
 )
-quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+quiet: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "minimal",
+    "trigger_mode": "always_last",  # of choices made faster than they are answered
+}
 
 
 def build(studio: Studio) -> None:

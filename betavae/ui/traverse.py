@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import gradio as gr
 
 from betavae.ui.board import live_board
@@ -14,8 +16,22 @@ INTRODUCTION = (
 )
 
 
-def build(studio: Studio) -> gr.HTML:
-    """Lay out the tab's content; returns the board, whose value takes commands."""
+@dataclass(frozen=True)
+class Traverse:
+    """What other tabs need of this one: its board, whose value takes commands, and its choices."""
+
+    studio: Studio
+    board: gr.HTML
+    data: gr.Radio
+    controls: list[gr.components.Component]  # the models, the names of the buttons
+
+    def showing(self, family: str) -> list:
+        """Updates of `controls` for a data set."""
+        return [*_model_choices(self.studio, family), *_words(family)]
+
+
+def build(studio: Studio) -> Traverse:
+    """Lay out the tab's content."""
     gr.Markdown(INTRODUCTION, elem_id="introduction")
     families = studio.families
     first = next(iter(families))
@@ -50,11 +66,10 @@ def build(studio: Studio) -> gr.HTML:
         script = f"(value, other) => ({{{body}, at: Date.now() + Math.random()}})"
         event(None, inputs, board, js=script, show_progress="hidden", api_visibility="private")
 
-    def change_data(family: str):
-        return *_model_choices(studio, family), *_words(family)
-
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    changed = data.input(change_data, data, [*models, random, real], **quiet)
+    tab = Traverse(studio, board, data, [*models, random, real])
+    # Of choices made faster than they are answered, the last one counts.
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    changed = data.input(tab.showing, data, tab.controls, **quiet)
     for event in (changed.then, *(model.input for model in models)):
         command(event, models, "action: 'show', models: [value, other]")
     command(output.change, output, "action: 'output', output: value")
@@ -62,7 +77,7 @@ def build(studio: Studio) -> gr.HTML:
     command(random.click, None, "action: 'random'")
     command(real.click, None, "action: 'real'")
     command(reset.click, None, "action: 'reset'")
-    return board
+    return tab
 
 
 def _model_choices(studio: Studio, family: str) -> list[gr.Dropdown]:

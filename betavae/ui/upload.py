@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
 from PIL import Image
 
 from betavae.detector import FaceModelError
 from betavae.faces import AlignedFace, NoFaceFound, align_face, centre_crop
+from betavae.photos import PhotoError, open_photo
 
 
 def photo_input(**options) -> gr.Image:
@@ -19,6 +22,13 @@ def photo_input(**options) -> gr.Image:
     )
     component.preprocess = lambda payload: payload and payload.path
     return component
+
+
+def open_upload(path: str) -> Image.Image:
+    """The uploaded photo, which is deleted within the hour. Raises PhotoError."""
+    if not Path(path).exists():
+        raise PhotoError("Your photo was deleted, as promised; upload it once more to go on.")
+    return open_photo(path)
 
 
 def face_or_centre(

@@ -1,0 +1,194 @@
+"""What the page keeps and what it drops while a visitor goes to and fro."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+import torch
+from browser import (
+    BETA,
+    assert_shows,
+    code_on_page,
+    drag,
+    random_face,
+    reset,
+    settle,
+    slider,
+    until,
+)
+from PIL import Image
+from skimage.data import astronaut
+
+from betavae import bundles
+from betavae.photos import PhotoError
+from betavae.ui import checks, paste
+from betavae.ui.reconstruct import take_apart
+from betavae.ui.studio import Studio
+
+STATUS = "document.querySelector('.status').textContent"
+SHAPES = "shapes2d-beta-vae"
+
+
+@pytest.fixture
+def portrait(tmp_path):
+    path = tmp_path / "portrait.png"
+    Image.fromarray(astronaut()).save(path)
+    return path
+
+
+def choose_data(page, name):
+    page.locator("#data").get_by_label(name).check()
+    shown = SHAPES if name == "2D shapes" else BETA
+    page.wait_for_selector(f".stage canvas[data-model={shown}]")
+
+
+def edit_in_traverse(page, portrait):
+    page.get_by_role("tab", name="Reconstruct").click()
+    page.set_input_files("#photo input[type=file]", portrait)
+    page.wait_for_selector("#reconstruction .cards")
+    page.get_by_role("button", name="Edit in Traverse").click()
+    page.wait_for_function(f"{STATUS} === 'Your face.'")
+    settle(page)
+
+
+class TestToAndFro:
+    def test_a_face_is_edited_while_shapes_are_shown(self, page, portrait):
+        choose_data(page, "2D shapes")
+        edit_in_traverse(page, portrait)
+        page.wait_for_selector(f".stage canvas[data-model={BETA}]")
+        assert page.locator("#data").get_by_label("Faces").is_checked()
+        assert page.locator("#random").inner_text() == "Random face"
+        assert page.locator("#model input").input_value() == "VAE (β = 1)"
+        _, state, _ = take_apart(Studio(), str(portrait))
+        assert_shows(page, torch.tensor(state["codes"][BETA]))
+
+    def test_shapes_leave_the_face_alone_and_each_has_its_note(self, page):
+        random_face(page)
+        drag(page, slider(page))
+        settle(page)
+        face = code_on_page(page)
+        choose_data(page, "2D shapes")
+        reset(page)
+        page.get_by_role("button", name="A real shape").click()
+        page.wait_for_function(f"{STATUS}.includes('Validation picture')")
+        settle(page)
+        choose_data(page, "Faces")
+        page.wait_for_function(f"{STATUS}.includes('prior')")
+        settle(page)
+        assert torch.equal(code_on_page(page), face)
+        assert_shows(page, face)
+
+    def test_the_last_of_quick_choices_counts(self, page):
+        faces = page.locator("#data").get_by_label("Faces")
+        for _ in range(3):
+            page.locator("#data").get_by_label("2D shapes").check()
+            faces.check()
+        until(page, lambda: page.locator("#random").inner_text() == "Random face")
+        page.wait_for_timeout(500)
+        page.wait_for_selector(f".stage canvas[data-model={BETA}]")
+        assert page.locator(f".stage canvas[data-model={SHAPES}]").count() == 0
+
+    def test_a_late_face_does_not_undo_what_was_done_meanwhile(self, page):
+        waiting = []
+        page.route(
+            "**/component_server/**",
+            lambda route: (
+                waiting.append(route)
+                if "real_face" in route.request.post_data
+                else route.continue_()
+            ),
+        )
+        page.get_by_role("button", name="A real face").click()
+        until(page, lambda: waiting)
+        reset(page)
+        waiting[0].continue_()
+        page.wait_for_timeout(700)
+        settle(page)
+        assert not code_on_page(page).any() and "zero" in page.inner_text(".status")
+
+    def test_a_face_is_asked_for_until_it_comes(self, page):
+        reset(page)
+        page.route("**/component_server/**", lambda route: route.abort())
+        page.get_by_role("button", name="A real face").click()
+        page.wait_for_function(f"{STATUS}.includes('asked again')")
+        page.unroute("**/component_server/**")
+        page.wait_for_function(f"{STATUS}.includes('Validation picture')")
+        settle(page)
+        number = int(re.search(r"picture (\d+)", page.inner_text(".status")).group(1))
+        assert_shows(page, bundles.load(BETA).codes[number])
+
+    def test_strips_come_when_the_network_is_back(self, page):
+        count = "+document.querySelector('.board').dataset.strips"
+        reset(page)
+        page.wait_for_timeout(500)
+        page.route(
+            "**/component_server/**",
+            lambda route: (
+                route.abort() if "strips" in route.request.post_data else route.continue_()
+            ),
+        )
+        before = page.evaluate(count)
+        drag(page, slider(page))
+        page.wait_for_function(f"{STATUS}.includes('strips are not up to date')")
+        assert page.evaluate(count) == before
+        page.unroute("**/component_server/**")
+        page.wait_for_function(f"{STATUS}.includes('answers again')")
+        assert page.evaluate(count) > before
+
+
+class TestPastedFace:
+    def test_the_model_that_was_edited_must_be_chosen(self, page, portrait):
+        edit_in_traverse(page, portrait)
+        handle = slider(page)
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        settle(page)
+        page.get_by_role("tab", name="Reconstruct").click()
+        page.get_by_text("Paste back into the photo").click()
+        page.get_by_role("button", name="Paste back", exact=True).click()
+        page.wait_for_function(
+            "document.querySelector('#paste-message').innerText"
+            ".includes('VAE (β = 1) was not edited: choose β-VAE (β = 250) above')"
+        )
+
+    def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait):
+        studio = Studio()
+        _, state, _ = take_apart(studio, str(portrait))
+        board = {"start": state["codes"], "edited": state["codes"]}
+        with pytest.raises(checks.Refused, match="No slider has moved"):
+            paste.pasted(studio, board, BETA, paste.CHANGE, state)
+        before, after = paste.pasted(studio, board, BETA, paste.FACE, state)
+        assert before.size == after.size and before.tobytes() != after.tobytes()
+
+    def test_another_photo_takes_the_result_away(self, page, portrait, tmp_path):
+        edit_in_traverse(page, portrait)
+        slider(page).focus()
+        for _ in range(100):
+            page.keyboard.press("ArrowRight")
+        settle(page)
+        page.get_by_role("tab", name="Reconstruct").click()
+        page.get_by_text("Paste back into the photo").click()
+        page.locator("#paste-model input").click()
+        page.get_by_role("option", name="β-VAE (β = 250)").last.click()
+        page.get_by_role("button", name="Paste back", exact=True).click()
+        page.wait_for_selector("#paste-result img")
+        Image.fromarray(astronaut() // 2).save(tmp_path / "dark.png")
+        page.set_input_files("#photo input[type=file]", tmp_path / "dark.png")
+        page.wait_for_selector("#paste-result", state="hidden")
+        assert not page.locator("#paste-download").is_visible()
+
+    def test_a_deleted_photo_is_asked_for_again(self, portrait):
+        """After KEEP_SECONDS Gradio deletes the upload while the page may still be open."""
+        studio = Studio()
+        _, state, _ = take_apart(studio, str(portrait))
+        os.remove(portrait)
+        edited = {name: [code[0] + 1, *code[1:]] for name, code in state["codes"].items()}
+        with pytest.raises(PhotoError, match="deleted, as promised") as error:
+            paste.pasted(
+                studio, {"start": state["codes"], "edited": edited}, BETA, paste.CHANGE, state
+            )
+        assert str(portrait) not in str(error.value)
+        with pytest.raises(PhotoError, match="deleted, as promised"):
+            take_apart(studio, state["path"], by_hand=(50, 50, 60, 0))
