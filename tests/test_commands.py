@@ -1,0 +1,91 @@
+"""Commands: what they pass on; and every command that a card or the README shows can be given."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+import betavae.packaging
+import betavae.study.grid
+from betavae import bundles, cli
+from betavae.commands import publish
+from betavae.commands.options import DEFAULTS, objective_settings
+from betavae.training import TrainingConfig, config_from
+
+PROJECT = Path(__file__).parents[1]
+
+
+def parsed(line: str) -> Namespace:
+    words = shlex.split(line, comments=True)
+    assert words[:3] == ["python", "-m", "betavae"]
+    return cli._parser().parse_args(words[3:])
+
+
+def commands(text: str) -> list[str]:
+    """The betavae commands of a Markdown page's shell blocks, continued lines joined."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith("python -m betavae")]
+
+
+def test_every_command_of_the_readme_can_be_given():
+    lines = commands((PROJECT / "README.md").read_text())
+    assert len(lines) > 15
+    for line in lines:
+        parsed(line)
+
+
+@pytest.mark.parametrize("name", bundles.names())
+def test_a_cards_commands_make_what_is_served(name):
+    """The training command, read back, is the configuration that the bundle was trained with."""
+    bundle = bundles.load(name)
+    train, publishing, *_ = map(parsed, commands((bundle.folder / "README.md").read_text()))
+    chosen = {k: v for k, v in vars(train).items() if v is not None}
+    chosen["objective_settings"] = objective_settings(chosen)
+    stored = {k: v for k, v in bundle.config["training"].items() if k != "steps_done"}
+    assert config_from({**DEFAULTS[train.data], **chosen}) == TrainingConfig(**stored)
+    assert publishing.to == Path("weights") / name and publishing.source == train.run
+
+
+def test_grid_plans_the_seeds_and_settings_that_are_asked_for(monkeypatch, tmp_path):
+    plans = []
+    monkeypatch.setattr(
+        betavae.study.grid, "run_grid", lambda runs, workers: plans.append((runs, workers)) or []
+    )
+    words = f"grid shapes2d --to {tmp_path} --seeds 2 --first-seed 5 --beta 1 4 --steps 9"
+    assert cli.main([*words.split(), "--workers", "3"]) == 0
+    ((runs, workers),) = plans
+    assert workers == 3
+    found = [(run.config.seed, run.config.objective_settings["beta"]) for run in runs]
+    assert found == [(5, 1), (5, 4), (6, 1), (6, 4)]
+    assert all(run.config.steps == 9 and run.folder.parent == tmp_path for run in runs)
+    assert all(run.config.likelihood == "bernoulli" for run in runs)
+
+
+def test_publish_packages_the_chosen_seed_and_says_how(monkeypatch, tmp_path):
+    chosen, told = tmp_path / "kind-seed1", {"criterion": "by agreement", "udr": {0: 0.1, 1: 0.2}}
+    monkeypatch.setattr("betavae.study.summary.choose_run", lambda source: (chosen, told))
+    monkeypatch.setattr(publish.checkpoints, "read", lambda run: {"config": {"data": "shapes2d"}})
+    packaged = []
+    monkeypatch.setattr(
+        betavae.packaging, "package", lambda *given, **named: packaged.append((given, named))
+    )
+    monkeypatch.setattr(publish.bundle, "load", lambda folder: folder)
+    monkeypatch.setattr(publish, "print_scores", lambda bundles: None)
+    target = tmp_path / "weights" / "mine"
+    assert cli.main(["publish", str(tmp_path / "kind"), "--to", str(target)]) == 0
+    (((run, folder, training, validation), named),) = packaged
+    assert (run, folder, named) == (chosen, target, {"selection": told})
+    assert len(training) > len(validation) > 0
+
+
+def test_a_bundles_selection_is_one_of_its_seeds():
+    for name in bundles.names():
+        config = json.loads((bundles.root() / name / "config.json").read_text())
+        if "selection" in config:
+            assert str(config["training"]["seed"]) in config["selection"]["udr"]
