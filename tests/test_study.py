@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from betavae import checkpoints, cli, metrics
+from betavae import bundles, checkpoints, cli, metrics, packaging
 from betavae.checkpoints import CheckpointError
 from betavae.data import shapes2d
 from betavae.metrics import codes
@@ -114,6 +114,30 @@ def test_a_run_is_trained_measured_and_its_scores_are_its_models(measured):
     again = metrics.evaluate(lambda x: vae.encode(x).mean, Shapes2D(), ["mig", "sap"], 0)
     for name in ("mig", "sap"):
         assert again[name]["score"] == pytest.approx(scores["metrics"][name]["score"], abs=1e-4)
+
+
+def test_a_measured_run_becomes_a_bundle(measured, tmp_path, monkeypatch):
+    """What it scores is what the grid measured: it is not measured twice here."""
+    from betavae.data import Shapes2D
+
+    (scores,) = read_runs(measured)
+    monkeypatch.setattr(packaging, "evaluate_shapes", lambda *given: dict(scores))
+    monkeypatch.setattr(packaging, "tolerance", lambda *given: {"mig": 0.0123})
+    splits = (Shapes2D(split=split) for split in ("train", "validation"))
+    for name in ("folder", "name", "code_version"):
+        scores.pop(name)
+    packaging.package(measured / "conv-beta-vae-beta4-seed0", tmp_path / "shapes2d-mine", *splits)
+    bundle = bundles.load(tmp_path / "shapes2d-mine")
+    for name in ("mig", "dci", "factor-vae"):
+        found = scores["metrics"][name]["score"]
+        assert bundle.metrics["scores"][name] == pytest.approx(found, abs=1e-5)
+    assert bundle.metrics["scores"]["kl"] == pytest.approx(scores["validation"]["kl"], abs=1e-4)
+    for latent in bundle.latents:
+        shares = [track["share"] for track in latent.tracks]
+        assert shares == sorted(shares, reverse=True) and len(shares) == 3
+    card = (tmp_path / "shapes2d-mine" / "README.md").read_text()
+    line = next(line for line in card.splitlines() if line.startswith("| MIG"))
+    assert f" {bundle.metrics['scores']['mig']:.3f} " in line and "± 0.0123" in line
 
 
 def test_a_folder_with_other_settings_is_refused(measured):
