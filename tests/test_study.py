@@ -137,7 +137,7 @@ def test_a_measured_run_becomes_a_bundle(measured, tmp_path, monkeypatch):
         assert shares == sorted(shares, reverse=True) and len(shares) == 3
     card = (tmp_path / "shapes2d-mine" / "README.md").read_text()
     line = next(line for line in card.splitlines() if line.startswith("| MIG"))
-    assert f" {bundle.metrics['scores']['mig']:.3f} " in line and "± 0.0123" in line
+    assert f" {bundle.metrics['scores']['mig']:.4f} " in line and "± 0.0123" in line
 
 
 def test_a_folder_with_other_settings_is_refused(measured):
