@@ -95,7 +95,7 @@ class Bundle:
     vae: VAE
     config: dict[str, Any]
     latents: list[Latent]
-    codes: Tensor  # (faces, L): posterior means of validation faces, the same faces in each bundle
+    codes: Tensor  # (faces, L): posterior means of the same validation pictures in all of a family
     metrics: dict[str, Any]
 
     @property

@@ -107,7 +107,7 @@ def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
 
 
 def stored_faces(count: int) -> Tensor:
-    """Which validation faces a bundle stores: the same ones for every model of a data set."""
+    """Which validation pictures a bundle stores: the same for all models that have the same."""
     generator = torch.Generator().manual_seed(0)
     return torch.randperm(count, generator=generator)[:STORED_FACES]
 

@@ -246,7 +246,7 @@ def test_two_people_never_see_each_others_face(browser, url, portrait, tmp_path)
 
 def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
     """Their stored codes are of other pictures: correlations between them would mean nothing."""
-    copies = {"celeba-all-1": "celeba-vae", "celeba-all-2": "celeba-beta-vae"}
+    copies = {"celeba-all-vae": "celeba-vae", "celeba-all-beta-vae": "celeba-beta-vae"}
     served_here = {name: name for name in ("celeba-vae", "celeba-capacity")}
     for name, source in {**served_here, **copies}.items():
         shutil.copytree(bundles.root() / source, tmp_path / name)
@@ -259,7 +259,7 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
     own, all_of_it = "celeba", "celeba, 19867 pictures"
     assert studio.families == {
         own: ["celeba-vae", "celeba-capacity"],
-        all_of_it: ["celeba-all-1", "celeba-all-2"],
+        all_of_it: ["celeba-all-beta-vae", "celeba-all-vae"],
     }
     with served(layout.build(studio), **layout.LAUNCH) as address:
         page = browser.new_page()
@@ -271,4 +271,5 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
         )
         assert page.locator("#matched .heads b").count() == 2
         assert "Capacity" not in page.inner_text("#every")
+        assert "sharper than β-VAE (β = 250)" in page.inner_text("#every")
         page.close()

@@ -304,12 +304,13 @@ def test_seeds_of_two_studies_are_the_study_of_all(three_seeds, here):
                 assert bands[name][side] == pytest.approx(band[side], abs=2e-5)
 
 
-def test_another_training_replaces_the_earlier_one(three_seeds):
+@pytest.mark.parametrize(("setting", "value"), [("steps", 7), ("decay", "none")])
+def test_another_training_replaces_the_earlier_one(three_seeds, setting, value):
     runs = read_runs(three_seeds)
     earlier = summarise(runs, {})
     longer = [run for run in runs if run["config"]["seed"] == 0]
     for run in longer:
-        run["config"]["steps"] = 7
+        run["config"][setting] = value
     assert [row["seeds"] for row in added(longer, {}, earlier)["models"]] == [[0], [0]]
 
 

@@ -26,7 +26,8 @@ def add(commands) -> None:
     parser.add_argument(
         "--add",
         action="store_true",
-        help="to the study that is there: kinds and seeds that no run here stands for are kept",
+        help="to the study that is there: new kinds and seeds join it; a kind of which all seeds "
+        "are here again, or that was trained otherwise, replaces its row",
     )
     parser.add_argument(
         "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"

@@ -9,7 +9,8 @@ import numpy as np
 from betavae.study.summary import by_kind, by_weight, spread, summarise
 from betavae.study.table import who
 
-ALIKE = ("steps", "batch_size", "optimiser", "learning_rate")  # or it is another training
+# Where these differ it is another training; the rows of old studies lack the last two.
+ALIKE = ("steps", "batch_size", "optimiser", "learning_rate", "warm_up", "decay")
 
 
 def added(
@@ -17,10 +18,10 @@ def added(
 ) -> dict[str, Any]:
     """The summary of `runs` and `baselines`, with all that `earlier` has and they lack.
 
-    Of a kind of model, such as conv-beta-vae-beta4, the seeds here join those of the earlier study,
-    which keep their scores. They replace them if all of them are here again, or if the kind was
-    trained otherwise. Each row names the code versions it was measured by. Which seed is to be
-    served is known only where all were measured at once: choosing needs their codes.
+    Of a kind of model, such as conv-beta-vae-beta4, new seeds join those of the earlier study; a
+    seed of both keeps its earlier scores. They replace them if all of them are here again, or if
+    the kind was trained otherwise. Each row names the code versions it was measured by. Which seed
+    is to be served is known only where all were measured at once: choosing needs their codes.
     """
     rows = {_kind(row): row for row in earlier["models"]}
     joined, fresh = {}, []
@@ -74,7 +75,7 @@ def _kind(row: dict[str, Any]) -> str:
 def _replaces(group: list[dict[str, Any]], row: dict[str, Any]) -> bool:
     config = group[0]["config"]
     again = {run["config"]["seed"] for run in group} >= set(row["seeds"])
-    return again or any(config[name] != row[name] for name in ALIKE)
+    return again or any(config[name] != row.get(name, config[name]) for name in ALIKE)
 
 
 def _joined_row(earlier: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

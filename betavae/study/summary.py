@@ -175,6 +175,8 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "batch_size": config["batch_size"],
         "optimiser": config["optimiser"],
         "learning_rate": config["learning_rate"],
+        "warm_up": config["warm_up"],
+        "decay": config["decay"],
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(kind),

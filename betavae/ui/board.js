@@ -105,7 +105,7 @@ function setFace(codes, note, of = names) {
     notes[models[name].family] = note;
     models[name].latents.forEach(l => show(name, l.index));
   }
-  say(note);
+  say(notes[models[state.shown[0]]?.family]);                  // a late face may be another family's
   want(state.shown);
 }
 
@@ -200,19 +200,20 @@ function letChoose() {
 narrow.addEventListener('change', letChoose);
 // A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.
 async function ask(question, of) {
-  const mine = ++turn;
+  const mine = ++turn, asking = 'The server does not answer; it is asked again.';
   while (mine === turn) {
     try {
       const answer = await answered(question());
-      if (mine !== turn) return;
+      if (mine !== turn) break;
       if (answer.codes) setFace(answer.codes, answer.note, of);
       else say(answer.error, true);
       return;
     } catch {
-      if (mine === turn) say('The server does not answer; it is asked again.', true);
+      if (mine === turn) say(asking, true);
       await new Promise(resolve => { setTimeout(resolve, RETRY); });
     }
   }
+  if (status.textContent === asking) say(notes[models[state.shown[0]]?.family]);
 }
 const commands = {
   start: () => ask(() => server.real_face({}), names),

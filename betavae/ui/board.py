@@ -93,7 +93,7 @@ def server_functions(studio: Studio) -> list:
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:
-        """A random stored validation face, as every model codes it -> {"codes", "note"}."""
+        """A random stored validation picture, as a family's models code it -> {"codes", "note"}."""
         index = int(torch.randint(studio.faces(), ()))
         codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
         return {"codes": codes, "note": f"Validation picture {index}, as each model encodes it."}

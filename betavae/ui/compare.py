@@ -225,7 +225,7 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
     cells = []
     for frames, latent, link in zip(strips, latents, links, strict=True):
         label = labels[latent] if link is None else f"{labels[latent]} · correlation {link:+.2f}"
-        cells.append(_strip(frames, label, bundle.title))
+        cells.append(_strip(frames, label, studio.title(name)))
     return cells
 
 

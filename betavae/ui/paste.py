@@ -73,8 +73,7 @@ def build(studio: Studio, found: gr.State) -> None:
         return "", gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
 
     results = [message, compared, download]
-    found.change(forget, None, results, api_visibility="private", show_progress="hidden")
-    button.click(
+    pasting = button.click(
         put_back,
         [codes, model, kind, found],
         results,
@@ -83,6 +82,8 @@ def build(studio: Studio, found: gr.State) -> None:
         concurrency_limit=2,
         concurrency_id="looking",
     )
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    found.change(forget, None, results, cancels=[pasting], **quiet)
 
 
 def pasted(

@@ -73,7 +73,8 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         several = face is not None and len(face.faces) > 1
         numbers = list(range(1, len(face.faces) + 1)) if several else []
         choice = gr.Radio(numbers, value=1 if several else None, visible=several)
-        return markup, state, gr.Button(interactive=True), choice, gr.Accordion(open=face is None)
+        edits = gr.Button(interactive=bool(state["codes"]))
+        return markup, state, edits, choice, gr.Accordion(open=face is None)
 
     def chosen(number: int | None, state: dict[str, Any] | None):
         """Another of the faces that were found."""
@@ -99,12 +100,13 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
             return [gr.skip()] * len(carried)
+        families = [studio.family(name) for name in studio.photo_names]
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
-        command |= {"models": studio.photo_names[:2], "at": time.time()}
+        command |= {"models": [], "at": time.time()}
         controls: list = [gr.skip()] * (1 + len(shown.controls))
-        family = studio.family(studio.photo_names[0])
-        if data != family:
-            controls = [family, *shown.showing(family)]
+        if data not in families:
+            command["models"] = studio.families[families[0]][:2]
+            controls = [families[0], *shown.showing(families[0])]
         return command, gr.Tabs(selected="traverse"), *controls
 
     quiet: dict[str, Any] = {"api_visibility": "private"}

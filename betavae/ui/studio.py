@@ -54,8 +54,12 @@ class Studio:
         """For people; with the bundle's name where another model of the same data is called so."""
         title = self.bundles[name].title
         same = [n for n in self.names if self.bundles[n].title == title]
-        alone = sum(self.family(n) == self.family(name) for n in same) == 1
+        alone = sum(self.data(n) == self.data(name) for n in same) == 1
         return title if alone else f"{title}, {name}"
+
+    def data(self, name: str) -> str:
+        """The name of the data set that a model was trained on."""
+        return self.bundles[name].config["data"]["name"]
 
     def family(self, name: str) -> str:
         """The validation pictures of a model: only models of the same can be compared.
@@ -90,7 +94,7 @@ class Studio:
 
     def beta_vae(self, names: list[str]) -> str | None:
         """The paper's own among `names`, which others are judged by and which is offered first."""
-        return next((name for name in names if name.partition("-")[2] == "beta-vae"), None)
+        return next((name for name in names if name.endswith("-beta-vae")), None)
 
     @property
     def photo_names(self) -> list[str]:
@@ -140,7 +144,7 @@ class Studio:
         )
 
     def stored_face(self, index: int) -> dict[str, Tensor]:
-        """The codes that every model gives to the same validation face."""
+        """The codes that the models of a family give to the same validation picture."""
         return {name: bundle.codes[index] for name, bundle in self.bundles.items()}
 
     @torch.inference_mode()

@@ -79,7 +79,8 @@ def build(studio: Studio) -> None:
 
 def _attributes(studio: Studio) -> None:
     """Per attribute the best single latent of every face model, and how well it tells it."""
-    names = [n for n in studio.families.get("celeba", []) if "attributes" in _metrics(studio, n)]
+    faces = (name for name in studio.names if studio.data(name) == "celeba")
+    names = [name for name in faces if "attributes" in _metrics(studio, name)]
     if not names:
         return
     gr.Markdown(MEANING)
