@@ -62,3 +62,10 @@ def test_nobody_better_is_said_and_nothing_without_a_beta_vae():
 def test_the_best_cell_of_a_column_is_the_smallest_or_the_largest():
     lines = list(SHAPES.values())
     assert best_cells(lines, {"mig": max, "reconstruction": min}) == {"mig": 3, "reconstruction": 0}
+
+
+def test_all_that_share_a_best_figure_are_named():
+    even = {**FACES, "E": {**FACES["A"], "psnr": 20.001, "attribute_latents": 4}}
+    first = faces_verdict(even, "β-VAE")[0]
+    assert "sharpest: VAE and E (20.00 dB)" in first
+    assert "stand for an attribute: B and E (4)" in first

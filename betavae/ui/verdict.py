@@ -80,8 +80,10 @@ def best_cells(lines: list[dict[str, float]], better: dict[str, Any]) -> dict[st
 def _bests(models: Scored, told) -> str:
     parts = []
     for words, score, choose, digits, unit in told:
-        title = choose(models, key=lambda t: models[t][score])
-        parts.append(f"{words}: {title} ({models[title][score]:,.{digits}f}{unit})")
+        shown = {title: f"{scores[score]:,.{digits}f}{unit}" for title, scores in models.items()}
+        best = shown[choose(models, key=lambda title: models[title][score])]
+        titles = [title for title, value in shown.items() if value == best]
+        parts.append(f"{words}: {' and '.join(titles)} ({best})")
     return "; ".join(parts) + "."
 
 
