@@ -239,6 +239,6 @@ def test_two_processes_compute_what_one_does(picture_folder, tmp_path):
         for term in ("reconstruction", "kl", "validation_psnr", "validation_kl"):
             assert its_twin[term] == pytest.approx(row[term], rel=1e-3), term
     for name, tensor in single["vae"].items():
-        # Adam divides by the gradient's size: where that is next to nothing, rounding moves a single
+        # Adam divides by the gradient's size: where that is next to nothing, rounding moves one
         # weight by a step of 1e-3. All others must agree, so the mean tells.
         assert (tensor - pair["vae"][name]).abs().mean() < 1e-5, name
