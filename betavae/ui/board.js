@@ -14,7 +14,8 @@ let turn = 0;                                                 // counts what cha
 
 function zeros(name) { return models[name].latents.map(() => 0); }
 // The models of the data that are shown: the others keep their faces.
-function relatives() { return names.filter(n => models[n].family === models[state.shown[0]]?.family); }
+function family() { return models[state.shown[0]]?.family; }
+function relatives() { return names.filter(n => models[n].family === family()); }
 
 // ---- what is on the page -------------------------------------------------------------------
 const stage = make('div', {className: 'stage'});
@@ -105,7 +106,7 @@ function setFace(codes, note, of = names) {
     notes[models[name].family] = note;
     models[name].latents.forEach(l => show(name, l.index));
   }
-  say(notes[models[state.shown[0]]?.family]);                  // a late face may be another family's
+  say(notes[family()]);                                       // a late face may be another family's
   want(state.shown);
 }
 
@@ -182,7 +183,7 @@ function showModels(which) {
   stage.replaceChildren(...state.shown.map(n => parts[n].figure));
   panels.replaceChildren(...state.shown.map(n => parts[n].panel));
   choosePanel(state.shown.at(-1));
-  say(notes[models[state.shown[0]]?.family]);
+  say(notes[family()]);
   want(state.shown);
 }
 // On a narrow screen there is room for one model's sliders: its caption chooses them.
@@ -213,7 +214,7 @@ async function ask(question, of) {
       await new Promise(resolve => { setTimeout(resolve, RETRY); });
     }
   }
-  if (status.textContent === asking) say(notes[models[state.shown[0]]?.family]);
+  if (status.textContent === asking) say(notes[family()]);
 }
 const commands = {
   start: () => ask(() => server.real_face({}), names),

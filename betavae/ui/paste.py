@@ -53,12 +53,15 @@ def build(studio: Studio, found: gr.State) -> None:
         download = gr.DownloadButton("Download", visible=False, elem_id="paste-download")
         codes = gr.JSON(visible=False)
 
+    def nothing(said: str = ""):
+        """No result, nor that of another photo."""
+        return said, gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
+
     def put_back(codes: dict | None, name: str, kind: str, state: dict[str, Any] | None):
         try:
             before, after = pasted(studio, codes, name, kind, state)
         except (checks.Refused, PhotoError) as error:
-            sentence = notice(str(error), wrong=True)
-            return sentence, gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
+            return nothing(notice(str(error), wrong=True))
         path = Path(tempfile.mkdtemp(dir=_cache())) / "edited.jpg"
         after.save(path, quality=95)
         shown = tuple(_at_most(picture, SHOWN_SIDE) for picture in (before, after))
@@ -67,10 +70,6 @@ def build(studio: Studio, found: gr.State) -> None:
             gr.ImageSlider(shown, visible=True),
             gr.DownloadButton(value=str(path), visible=True),
         )
-
-    def forget():
-        """What was pasted into another photo."""
-        return "", gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
 
     results = [message, compared, download]
     pasting = button.click(
@@ -83,7 +82,7 @@ def build(studio: Studio, found: gr.State) -> None:
         concurrency_id="looking",
     )
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    found.change(forget, None, results, cancels=[pasting], **quiet)
+    found.change(nothing, None, results, cancels=[pasting], **quiet)
 
 
 def pasted(
