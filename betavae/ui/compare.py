@@ -110,7 +110,7 @@ def build(studio: Studio) -> None:
 
     def show_models(one: str, two: str, three: str, index: int):
         names = different(one, two, three)
-        shapes = studio.family(one) == "shapes2d"
+        shapes = studio.data(one) == "shapes2d"
         return (
             gr.Column(visible=shapes),
             {"models": names if shapes else []},
@@ -131,8 +131,11 @@ def build(studio: Studio) -> None:
     inputs = [*models, start]
     everything = [factors_group, factors, scores, heat, pictures, matched, bars]
     # Of choices made faster than they are answered, the last one counts.
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    quiet["trigger_mode"] = "always_last"
+    quiet: dict[str, Any] = {
+        "api_visibility": "private",
+        "show_progress": "minimal",
+        "trigger_mode": "always_last",
+    }
     data.input(show_data, [data, start], [*models, *everything, every], **quiet)
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
     start.change(show_pictures, inputs, [pictures, matched], **quiet)  # keys and drags alike
@@ -157,7 +160,7 @@ def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
 
 def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
     """The scores that are shown; models of pictures without attributes have one fewer."""
-    shown = SHAPES if studio.family(names[0]) == "shapes2d" else FACES
+    shown = SHAPES if studio.data(names[0]) == "shapes2d" else FACES
     return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
 
 
@@ -231,7 +234,7 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
 
 def _every(studio: Studio, names: list[str]) -> str:
     """All scores of all models of a data set, a row a model, and what they come to in words."""
-    shapes = studio.family(names[0]) == "shapes2d"
+    shapes = studio.data(names[0]) == "shapes2d"
     models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
     columns = _columns(studio, names)
     lines = [["", *(title for _, title, _ in columns)]]

@@ -76,8 +76,8 @@ class Studio:
 
     def family_title(self, family: str) -> str:
         """For people, such as "Faces" or "Faces, 300 pictures"."""
-        data, comma, pictures = family.partition(",")
-        return FAMILIES.get(data, data) + comma + pictures
+        data = self.data(self.families[family][0])
+        return FAMILIES.get(data, data) + family.removeprefix(data)
 
     @property
     def families(self) -> dict[str, list[str]]:

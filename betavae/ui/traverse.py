@@ -27,7 +27,7 @@ class Traverse:
 
     def showing(self, family: str) -> list:
         """Updates of `controls` for a data set."""
-        return [*_model_choices(self.studio, family), *_words(family)]
+        return [*_model_choices(self.studio, family), *_words(self.studio, family)]
 
 
 def build(studio: Studio) -> Traverse:
@@ -53,9 +53,10 @@ def build(studio: Studio) -> Traverse:
             scale=2,
         )
         strips = gr.Checkbox(True, label="Strips", elem_id="strips", scale=1, min_width=90)
+    drawn, stored = _words(studio, first)
     with gr.Row(elem_id="faces-row"):
-        random = gr.Button(_words(first)[0], variant="primary", elem_id="random", min_width=90)
-        real = gr.Button(_words(first)[1], elem_id="real", min_width=90)
+        random = gr.Button(drawn, variant="primary", elem_id="random", min_width=90)
+        real = gr.Button(stored, elem_id="real", min_width=90)
         reset = gr.Button("Reset", elem_id="reset", min_width=90)
     board = live_board(studio)
 
@@ -92,8 +93,8 @@ def _model_choices(studio: Studio, family: str) -> list[gr.Dropdown]:
     ]
 
 
-def _words(family: str) -> tuple[str, str]:
+def _words(studio: Studio, family: str) -> tuple[str, str]:
     """What the buttons are called."""
-    data = family.partition(",")[0]
+    data = studio.data(studio.families[family][0])
     one = {"celeba": "face", "shapes2d": "shape"}.get(data, "picture")
     return f"Random {one}", f"A real {one}"
