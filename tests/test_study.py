@@ -345,6 +345,28 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
 
 
+def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
+    """The charts of samples lack the baselines, and a study that went on has its models last."""
+    line = {"pairs": [1, 2], "mean": [0.4, 0.5], "low": [0.3, 0.4], "high": [0.5, 0.6]}
+    everyone = ["VAE, conv", "PCA", "VAE, mlp"]
+    charts = {
+        "means": dict.fromkeys(everyone, line),
+        "samples": dict.fromkeys(["VAE, mlp", "VAE, conv"], line),
+    }
+    monkeypatch.setattr(plots.plt, "close", lambda figure: None)
+    plots.curves({"curves": charts}, tmp_path / "curves.png")
+    means, samples = plots.plt.gcf().axes
+    monkeypatch.undo()
+    plots.plt.close("all")
+    colours = [
+        {drawn.get_label(): drawn.get_color() for drawn in panel.lines[: len(charts[name])]}
+        for name, panel in (("means", means), ("samples", samples))
+    ]
+    assert list(colours[0]) == ["VAE, conv", "VAE, mlp", "PCA"]
+    assert len(set(colours[0].values())) == 3
+    assert colours[1].items() < colours[0].items()
+
+
 def test_a_study_of_nothing_is_refused(tmp_path, capsys):
     assert cli.main(["study", str(tmp_path)]) == 1
     assert "holds no measured run" in capsys.readouterr().err

@@ -29,11 +29,12 @@ STYLE = {
 def curves(summary: dict[str, Any], path: Path) -> None:
     """Accuracy against L, a panel a set of factors and kind of code; bands are all seeds."""
     charts = summary["curves"]
+    colours = _colours(list(charts.values()))
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, len(charts), figsize=(3.6 * len(charts), 3.8), sharey=True)
         for panel, (title, lines) in zip(np.atleast_1d(panels), charts.items(), strict=True):
-            for colour, (who, line) in enumerate(lines.items()):
-                _band(panel, line["pairs"], line, who, f"C{colour}")
+            for who in (who for who in colours if who in lines):
+                _band(panel, lines[who]["pairs"], lines[who], who, colours[who])
             panel.set(xscale="log", title=title, xlabel="L, pairs a point", ylim=(0, 1.02))
             panel.axhline(0.6158, ls=":", c="grey", lw=1)
             panel.axhline(0.9923, ls=":", c="grey", lw=1)
@@ -50,6 +51,7 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
     points = [p for p in summary["sweep"] if "beta" in p]
     if not points:  # a study of other objectives
         return
+    betas = sorted({point["beta"] for point in points})
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(3, 4, figsize=(13, 8.4), constrained_layout=True)
         for panel, (name, title) in zip(panels.flat, TITLES.items(), strict=True):
@@ -63,7 +65,7 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
             above = panel.secondary_xaxis(
                 "top", functions=(lambda x: x + np.log(4096 / 10), lambda x: x - np.log(4096 / 10))
             )
-            above.set_xticks(np.log([0.5, 1, 2, 4, 8, 16]), ["0.5", "1", "2", "4", "8", "16"])
+            above.set_xticks(np.log(betas), [f"{beta:g}" for beta in betas])
             above.tick_params(labelsize=7)
         figure.savefig(path)
         plt.close(figure)
@@ -92,9 +94,17 @@ def rate_distortion(summary: dict[str, Any], path: Path) -> None:
             )
         figure.colorbar(drawn, label="MIG")
         panel.set(xlabel="rate: KL, nats", ylabel="distortion: -log p(x|z), nats")
-        panel.legend(frameon=False)
+        for handle in panel.legend(frameon=False).legend_handles:
+            handle.set(color="grey", array=None)  # its colour would be the MIG of one run
         figure.savefig(path)
         plt.close(figure)
+
+
+def _colours(charts: list[dict[str, Any]]) -> dict[str, str]:
+    """{who: a colour}, one in all charts: models, which are in each, before the baselines."""
+    everyone = dict.fromkeys(who for lines in charts for who in lines)
+    ordered = sorted(everyone, key=lambda who: not all(who in lines for lines in charts))
+    return {who: f"C{place}" for place, who in enumerate(ordered)}
 
 
 def _band(panel, x, line: dict[str, list[float]], label: str, colour: str) -> None:
