@@ -136,6 +136,7 @@ def _sweep(study: dict[str, Any]) -> None:
     if points.empty:  # a study of other objectives
         return
     gr.Markdown(SWEEP)
+    points = points.sort_values("beta", kind="stable")  # the legend keeps their order
     points["β"] = [f"{beta:g}" for beta in points["beta"]]
     with gr.Row():
         score = gr.Dropdown(
