@@ -345,6 +345,16 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
 
 
+@pytest.mark.parametrize(
+    ("may_use", "workers", "threads"), [({1}, 1, 1), ({0, 1}, 1, 2), ({5}, 2, 1)]
+)
+def test_a_grid_takes_the_cores_that_it_may_use(monkeypatch, may_use, workers, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: may_use, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "unset")  # restored after the test
+    assert grid.run_grid([], workers) == []
+    assert os.environ["OMP_NUM_THREADS"] == str(threads)
+
+
 def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
     """The charts of samples lack the baselines, and a study that went on has its models last."""
     line = {"pairs": [1, 2], "mean": [0.4, 0.5], "low": [0.3, 0.4], "high": [0.5, 0.6]}

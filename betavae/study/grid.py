@@ -70,7 +70,7 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
     Raises TrainingError if a run was trained with other settings, or could not be finished.
     """
     # Before the workers start: their numerical libraries read it when they are loaded.
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, _cores() // workers))
     missing = [run for run in runs if not _finished(run)]
     with (
         tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
@@ -97,6 +97,14 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
+
+
+def _cores() -> int:
+    """Those that this process may use: two threads on the one core that `taskset` leaves wait for
+    each other, and train many times slower than one."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _finished(planned: Planned) -> bool:
