@@ -135,6 +135,8 @@ class TestFactors:
         phone.wait_for_selector("#factors .model canvas")
         phone.wait_for_timeout(500)
         assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        scores = phone.locator("#scores .scroll")  # two models are seen without scrolling
+        assert scores.evaluate("e => e.clientWidth > 0 && e.scrollWidth <= e.clientWidth")
 
     @pytest.mark.parametrize(
         ("request_", "sentence"),

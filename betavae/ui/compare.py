@@ -169,7 +169,7 @@ def _scores(studio: Studio, names: list[str]) -> str:
     lines = [["", *(studio.title(name) for name in names)]]
     for key, title, digits in _columns(studio, names):
         lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
-    return table(lines, "pair")
+    return table(lines, "few")
 
 
 def _heat_maps(studio: Studio, names: list[str]) -> str:
