@@ -154,7 +154,7 @@ def _sweep(study: dict[str, Any]) -> None:
             x="against",
             y="score",
             tooltip=["run", "score"],
-            title="The score chosen above against β",
+            title="The score against β",
             height=340,
             elem_id="sweep",
         )
@@ -166,7 +166,7 @@ def _sweep(study: dict[str, Any]) -> None:
             y="distortion, nats",
             color="β",
             tooltip=["name", "MIG", "β"],
-            title="Rate and distortion, a colour a β",
+            title="Rate and distortion by β",
             height=340,
             elem_id="rate-distortion",
         )
@@ -201,7 +201,7 @@ def _training_curves(studio: Studio) -> None:
         y="recorded",
         tooltip=["step", "recorded"],
         height=300,
-        title="What was recorded while it trained",
+        title="While it trained",
         elem_id="history",
     )
     commands = gr.Code(
