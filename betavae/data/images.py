@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from betavae.cores import cores
 from betavae.errors import reason
 
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
@@ -166,7 +167,7 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
 
     pixels = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
     names = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
         decoded = tqdm(
             zip(files, pool.map(decode, files), strict=True),
             total=len(files),

@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from betavae import checkpoints
+from betavae.cores import cores
 from betavae.study.score import SCORES, measure_run
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
 
@@ -70,7 +71,7 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
     Raises TrainingError if a run was trained with other settings, or could not be finished.
     """
     # Before the workers start: their numerical libraries read it when they are loaded.
-    os.environ["OMP_NUM_THREADS"] = str(max(1, _cores() // workers))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // workers))
     missing = [run for run in runs if not _finished(run)]
     with (
         tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
@@ -97,14 +98,6 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
-
-
-def _cores() -> int:
-    """Those that this process may use: two threads on the one core that `taskset` leaves wait for
-    each other, and train many times slower than one."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _finished(planned: Planned) -> bool:

@@ -110,7 +110,7 @@ def build(studio: Studio) -> None:
 
     def show_models(one: str, two: str, three: str, index: int):
         names = different(one, two, three)
-        shapes = studio.data(one) == "shapes2d"
+        shapes = studio.family(one) == "shapes2d"  # as the factors view
         return (
             gr.Column(visible=shapes),
             {"models": names if shapes else []},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import threading
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
+from betavae.cores import cores
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
@@ -23,7 +23,7 @@ EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae"
 FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  # data -> for people
 STRIP_VALUES = torch.linspace(-3, 3, 7)
 # One decode is a millisecond on one core: more at once than there are cores only adds switching.
-_cores = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+_cores = threading.BoundedSemaphore(cores())
 
 
 @dataclass(frozen=True)
