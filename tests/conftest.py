@@ -15,6 +15,11 @@ import pytest
 import torch
 from browser import chromium, open_page, served
 from PIL import Image
+from small_grids import planned
+
+from betavae.data import shapes2d
+from betavae.metrics import codes
+from betavae.study import grid
 
 OFFICIAL = (178, 218)  # CelebA's aligned frame
 ATTRIBUTE_LINE = (
@@ -193,3 +198,23 @@ def page(browser, url):
 @pytest.fixture
 def phone(browser, url):
     yield from open_page(browser, url, viewport={"width": 390, "height": 844}, has_touch=True)
+
+
+@pytest.fixture(scope="module")
+def small_pools():
+    """Few pictures, held out and encoded: what is tested here is not the scores' precision."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codes, "TRAIN", 400)
+        patch.setattr(codes, "TEST", 200)
+        patch.setattr(shapes2d, "HELD_OUT", 300)
+        patch.setattr(grid, "HISTORY_ROWS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, small_pools):
+    """A grid's folder with one finished run in it."""
+    root = tmp_path_factory.mktemp("grid")
+    (run,) = planned(root)
+    assert grid.train_and_measure(run)
+    return root

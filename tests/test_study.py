@@ -1,67 +1,29 @@
-"""Grids of runs: planned, trained, resumed and measured; and what is made of their scores."""
+"""What is made of the scores of many runs: the summary, its figures, a study that goes on."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
-import psutil
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from betavae import bundles, checkpoints, cli, metrics, packaging
+from betavae import cli, metrics
 from betavae.checkpoints import CheckpointError
-from betavae.data import shapes2d
-from betavae.metrics import codes
-from betavae.study import grid, plots
+from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
+from betavae.study.kinds import kind, who
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
-from betavae.training import TrainingError
 from betavae.ui import training as training_tab
 
 PROJECT = Path(__file__).parents[1]
-BASE = {
-    "data": "shapes2d",
-    "channels": 1,
-    "latents": 4,
-    "likelihood": "bernoulli",
-    "flips": False,
-    "steps": 6,
-    "batch_size": 8,
-    "precision": "fp32",
-    "memory_format": "contiguous",
-}
-
-
-@pytest.fixture(scope="module")
-def small_pools():
-    """Few pictures, held out and encoded: what is tested here is not the scores' precision."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codes, "TRAIN", 400)
-        patch.setattr(codes, "TEST", 200)
-        patch.setattr(shapes2d, "HELD_OUT", 300)
-        patch.setattr(grid, "HISTORY_ROWS", 1)
-        yield
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory, small_pools):
-    """A grid's folder with one finished run in it."""
-    root = tmp_path_factory.mktemp("grid")
-    (run,) = planned(root)
-    assert grid.train_and_measure(run)
-    return root
 
 
 @pytest.fixture
@@ -82,133 +44,6 @@ def three_seeds(measured, tmp_path):
         noise = torch.randn(300, 4, generator=random) * seed
         save_file({"means": found_by_all + noise, "kl": torch.ones(4)}, folder / CODES)
     return tmp_path
-
-
-def planned(root, seeds=(0,), betas=(4.0,)):
-    choices = {"seed": list(seeds), "architecture": ["conv"], "beta": list(betas)}
-    return grid.plan(root, None, {**BASE, "objective": "beta-vae"}, choices)
-
-
-def test_a_plan_is_every_combination_seed_by_seed(tmp_path):
-    runs = planned(tmp_path, seeds=(0, 1), betas=(0.5, 4.0))
-    assert [run.folder.name for run in runs] == [
-        "conv-beta-vae-beta0.5-seed0",
-        "conv-beta-vae-beta4-seed0",
-        "conv-beta-vae-beta0.5-seed1",
-        "conv-beta-vae-beta4-seed1",
-    ]
-    assert runs[2].config.seed == 1 and runs[2].config.objective_settings == {"beta": 0.5}
-
-
-def test_a_run_is_trained_measured_and_its_scores_are_its_models(measured):
-    (scores,) = read_runs(measured)
-    assert scores["config"]["steps"] == 6 and set(scores["metrics"]) == set(metrics.METRICS)
-    assert scores["validation"]["pictures"] == 300
-    assert load_file(scores["folder"] / CODES)["means"].shape == (300, 4)
-    # The scores are those of the checkpoint's weights, measured from outside.
-    from betavae.data import Shapes2D
-    from betavae.model import VAE
-
-    vae = VAE("conv", 1, 4, "bernoulli").eval()
-    vae.load_state_dict(checkpoints.read(scores["folder"])["vae"])
-    again = metrics.evaluate(lambda x: vae.encode(x).mean, Shapes2D(), ["mig", "sap"], 0)
-    for name in ("mig", "sap"):
-        assert again[name]["score"] == pytest.approx(scores["metrics"][name]["score"], abs=1e-4)
-
-
-def test_a_measured_run_becomes_a_bundle(measured, tmp_path, monkeypatch):
-    """What it scores is what the grid measured: it is not measured twice here."""
-    from betavae.data import Shapes2D
-
-    (scores,) = read_runs(measured)
-    monkeypatch.setattr(packaging, "evaluate_shapes", lambda *given: dict(scores))
-    monkeypatch.setattr(packaging, "tolerance", lambda *given: {"mig": 0.0123})
-    splits = (Shapes2D(split=split) for split in ("train", "validation"))
-    for name in ("folder", "name", "code_version"):
-        scores.pop(name)
-    packaging.package(measured / "conv-beta-vae-beta4-seed0", tmp_path / "shapes2d-mine", *splits)
-    bundle = bundles.load(tmp_path / "shapes2d-mine")
-    for name in ("mig", "dci", "factor-vae"):
-        found = scores["metrics"][name]["score"]
-        assert bundle.metrics["scores"][name] == pytest.approx(found, abs=1e-5)
-    assert bundle.metrics["scores"]["kl"] == pytest.approx(scores["validation"]["kl"], abs=1e-4)
-    for latent in bundle.latents:
-        shares = [track["share"] for track in latent.tracks]
-        assert shares == sorted(shares, reverse=True) and len(shares) == 3
-    card = (tmp_path / "shapes2d-mine" / "README.md").read_text()
-    line = next(line for line in card.splitlines() if line.startswith("| MIG"))
-    assert f" {bundle.metrics['scores']['mig']:.4f} " in line and "± 0.0123" in line
-
-
-def test_a_folder_with_other_settings_is_refused(measured):
-    (other,) = grid.plan(
-        measured,
-        None,
-        {**BASE, "objective": "beta-vae", "steps": 7},
-        {"seed": [0], "architecture": ["conv"], "beta": [4.0]},
-    )
-    with pytest.raises(TrainingError, match="holds a run with steps = 6, not 7"):
-        grid.train_and_measure(other)
-    with pytest.raises(TrainingError, match="holds a run with steps = 6, not 7"):
-        grid.run_grid([other], 1)  # which finds it finished
-
-
-GRID = """
-import sys
-from betavae import cli
-from betavae.data import shapes2d
-from betavae.metrics import codes
-from betavae.study import grid
-
-codes.TRAIN, codes.TEST, shapes2d.HELD_OUT = 400, 200, 300  # in the workers too: they import this
-grid.HISTORY_ROWS, grid.CHECKPOINT_SECONDS = 1, 0.3
-if __name__ == "__main__":
-    sys.exit(cli.main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
-    """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
-    (tmp_path / "small_grid.py").write_text(GRID)
-    words = [sys.executable, str(tmp_path / "small_grid.py"), "grid", "shapes2d"]
-    words += ["--to", str(tmp_path), "--seeds", "1", "--beta", "4", "--steps", "80"]
-    words += [
-        "--batch-size",
-        "8",
-        "--precision",
-        "fp32",
-        "--memory-format",
-        "channels_last",
-        "--workers",
-        "1",
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-
-    def call():
-        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
-
-    run = tmp_path / "conv-beta-vae-beta4-seed0"
-    first = call()
-    deadline = time.monotonic() + 60
-    while not (run / checkpoints.NAME).exists():
-        assert first.poll() is None, first.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    workers = psutil.Process(first.pid).children(recursive=True)
-    first.kill()  # the grid alone: its workers must notice
-    first.wait()
-    _, alive = psutil.wait_procs(workers, timeout=10)
-    assert not alive and not (run / SCORES).exists()
-    state = checkpoints.read(run)
-    assert 0 < state["step"] < 80
-    checkpoints.write(run, {**state, "seconds": 1000.0})  # a run begun anew would not have them
-    assert call().wait(timeout=300) == 0
-    scores = json.loads((run / SCORES).read_text())
-    assert scores["config"]["steps"] == 80 and scores["seconds"] >= 1000
-    stamp = (run / SCORES).stat().st_mtime_ns
-    assert call().wait(timeout=60) == 0
-    assert (run / SCORES).stat().st_mtime_ns == stamp
 
 
 def test_spread_is_the_papers_two_means():
@@ -314,6 +149,33 @@ def test_another_training_replaces_the_earlier_one(three_seeds, setting, value):
     assert [row["seeds"] for row in added(longer, {}, earlier)["models"]] == [[0], [0]]
 
 
+def test_a_longer_training_stands_beside_the_usual_one(three_seeds, tmp_path):
+    """In the table and the plane; the curves and the sweep are of runs of one length."""
+    runs = read_runs(three_seeds)
+    earlier = summarise(runs, {})
+    longer = [run for run in read_runs(three_seeds) if run["config"]["seed"] == 0]
+    for run in longer:
+        run["config"] |= {"steps": 20_000, "batch_size": 64}
+        run["name"] = f"{kind(run['config'])}-seed0"
+    assert longer[1]["name"] == "conv-beta-vae-beta4-1280k-seed0"
+    both = added(longer, {}, earlier)
+    assert [(who(row), row["seeds"]) for row in both["models"]] == [
+        ("VAE (β = 1), conv", [0, 1, 2]),
+        ("VAE (β = 1), conv, 1.28 M pictures", [0]),
+        ("β-VAE (β = 4), conv", [0, 1, 2]),
+        ("β-VAE (β = 4), conv, 1.28 M pictures", [0]),
+    ]
+    assert both["models"][2]["scores"] == earlier["models"][1]["scores"]
+    assert both["curves"] == earlier["curves"]
+    assert len(both["sweep"]) == 8 and [p for p in both["sweep"] if "beta" in p] == earlier["sweep"]
+    again = added(longer, {}, both)  # and is known again
+    assert [row["seeds"] for row in again["models"]] == [[0, 1, 2], [0]] * 2
+    assert len(again["sweep"]) == 8
+    plots.rate_distortion(both, tmp_path / "both.png")
+    plots.rate_distortion(earlier, tmp_path / "earlier.png")
+    assert (tmp_path / "both.png").read_bytes() != (tmp_path / "earlier.png").read_bytes()
+
+
 def test_a_seed_is_chosen_without_any_factor(three_seeds):
     folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
     found = selection["udr"]
@@ -343,16 +205,6 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     with gr.Blocks() as page:
         training_tab._sweep(summary)
     assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
-
-
-@pytest.mark.parametrize(
-    ("may_use", "workers", "threads"), [({1}, 1, 1), ({0, 1}, 1, 2), ({5}, 2, 1)]
-)
-def test_a_grid_takes_the_cores_that_it_may_use(monkeypatch, may_use, workers, threads):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: may_use, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "unset")  # restored after the test
-    assert grid.run_grid([], workers) == []
-    assert os.environ["OMP_NUM_THREADS"] == str(threads)
 
 
 def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from betavae.study.summary import by_kind, by_weight, spread, summarise
-from betavae.study.table import who
+from betavae.study.kinds import by_kind, row_kind, who
+from betavae.study.summary import by_weight, spread, summarise
 
 # Where these differ it is another training; the rows of old studies lack the last two.
 ALIKE = ("steps", "batch_size", "optimiser", "learning_rate", "warm_up", "decay")
@@ -20,10 +20,11 @@ def added(
 
     Of a kind of model, such as conv-beta-vae-beta4, new seeds join those of the earlier study; a
     seed of both keeps its earlier scores. They replace them if all of them are here again, or if
-    the kind was trained otherwise. Each row names the code versions it was measured by. Which seed
-    is to be served is known only where all were measured at once: choosing needs their codes.
+    the kind was trained otherwise; runs longer than usual are a kind of their own. Each row names
+    the code versions it was measured by. Which seed is to be served is known only where all were
+    measured at once: choosing needs their codes.
     """
-    rows = {_kind(row): row for row in earlier["models"]}
+    rows = {row_kind(row): row for row in earlier["models"]}
     joined, fresh = {}, []
     for kind, group in by_kind(runs).items():
         row = rows.get(kind)
@@ -33,7 +34,7 @@ def added(
         joined[kind] = row
         fresh += [run for run in group if run["config"]["seed"] not in row["seeds"]]
     summary = summarise(fresh, baselines)
-    here = {_kind(row): row for row in summary["models"]}
+    here = {row_kind(row): row for row in summary["models"]}
     dated = {
         kind: {"code_version": earlier["code_version"], **row}  # old studies have one for all
         for kind, row in rows.items()
@@ -66,10 +67,6 @@ def added(
             *summary["sweep"],
         ],
     }
-
-
-def _kind(row: dict[str, Any]) -> str:
-    return f"{row['architecture']}-{row['kind']}"
 
 
 def _replaces(group: list[dict[str, Any]], row: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import os
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from betavae import checkpoints
 from betavae.cores import cores
+from betavae.study.kinds import kind
 from betavae.study.score import SCORES, measure_run
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
 
@@ -54,14 +55,8 @@ def plan(
             architecture=chosen["architecture"],
             objective_settings=settings,
         )
-        runs.append(Planned(root / run_name(config), config, data_path))
+        runs.append(Planned(root / f"{kind(asdict(config))}-seed{config.seed}", config, data_path))
     return runs
-
-
-def run_name(config: TrainingConfig) -> str:
-    """Such as "conv-beta-vae-beta4-seed0"."""
-    settings = [f"{name}{value:g}" for name, value in config.objective_settings.items()]
-    return "-".join([config.architecture, config.objective, *settings, f"seed{config.seed}"])
 
 
 def run_grid(runs: list[Planned], workers: int) -> list[Path]:

@@ -14,6 +14,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from betavae.metrics.shapes import TITLES
+from betavae.study.kinds import USUAL
+from betavae.study.summary import HEADLINE, PAPER
 
 STYLE = {
     "font.size": 9,
@@ -36,8 +38,8 @@ def curves(summary: dict[str, Any], path: Path) -> None:
             for who in (who for who in colours if who in lines):
                 _band(panel, lines[who]["pairs"], lines[who], who, colours[who])
             panel.set(xscale="log", title=title, xlabel="L, pairs a point", ylim=(0, 1.02))
-            panel.axhline(0.6158, ls=":", c="grey", lw=1)
-            panel.axhline(0.9923, ls=":", c="grey", lw=1)
+            for objective in HEADLINE:
+                panel.axhline(PAPER[objective] / 100, ls=":", c="grey", lw=1)
         np.atleast_1d(panels)[0].set_ylabel("accuracy; dotted: the paper's VAE and β-VAE")
         handles, labels = np.atleast_1d(panels)[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
@@ -72,7 +74,10 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
 
 
 def rate_distortion(summary: dict[str, Any], path: Path) -> None:
-    """Every model as a point: what it spends (KL) and what is lost (reconstruction), by MIG."""
+    """Every model as a point: what it spends (KL) and what is lost (reconstruction), by MIG.
+
+    Those that were trained longer than usual have a dark edge.
+    """
     if not summary["sweep"]:  # no `conv` among the runs
         return
     with plt.rc_context(STYLE):
@@ -88,16 +93,25 @@ def rate_distortion(summary: dict[str, Any], path: Path) -> None:
                 c=[p["mig"] for p in points],
                 marker=mark,
                 label=objective,
+                edgecolors=["black" if long else "none" for long in map(_long, points)],
                 cmap="viridis",
                 vmin=0,
                 vmax=max(p["mig"] for p in summary["sweep"]),
             )
         figure.colorbar(drawn, label="MIG")
         panel.set(xlabel="rate: KL, nats", ylabel="distortion: -log p(x|z), nats")
+        if any(map(_long, summary["sweep"])):
+            panel.set_title(f"dark edge: trained on more than {USUAL:,} pictures", fontsize=9)
         for handle in panel.legend(frameon=False).legend_handles:
-            handle.set(color="grey", array=None)  # its colour would be the MIG of one run
+            handle.set(
+                facecolor="grey", edgecolor="none", array=None
+            )  # its colour would be the MIG of one run
         figure.savefig(path)
         plt.close(figure)
+
+
+def _long(point: dict[str, Any]) -> bool:
+    return point.get("pictures", USUAL) > USUAL  # points of old studies do not say
 
 
 def _colours(charts: list[dict[str, Any]]) -> dict[str, str]:

@@ -18,9 +18,8 @@ from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
 from betavae.metrics.udr import udr
-from betavae.objectives import OBJECTIVES
+from betavae.study.kinds import by_kind, is_long, pictures, title, weighted, who
 from betavae.study.score import CODES, read_runs
-from betavae.study.table import who
 from betavae.version import code_version
 
 # The paper's table (its Figure 6 left), per cent, and the earlier reproduction's.
@@ -132,33 +131,17 @@ def spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def by_kind(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """{"conv-beta-vae-beta4": its runs}: those that only their seeds tell apart."""
-    groups = defaultdict(list)
-    for run in runs:
-        groups[f"{run['config']['architecture']}-{_kind(run['config'])}"].append(run)
-    return dict(groups)
-
-
-def _kind(config: dict[str, Any]) -> str:
-    """The objective with its settings, such as "beta-vae-beta4"."""
-    settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
-    return "-".join([config["objective"], *settings])
-
-
-def _title(config: dict[str, Any]) -> str:
-    return OBJECTIVES[config["objective"]].titled(config["objective_settings"])
-
-
 def by_weight(row: dict[str, Any]) -> tuple:
-    """Sorts rows by network, the paper's objective first, and the weights' numbers: 4 before 16."""
+    """Sorts rows by network, the paper's objective first, the weights' numbers (4 before 16), and
+    length."""
     other = row["objective"] not in ("vae", "beta-vae")
-    return row["architecture"], other, row["objective"], tuple(row["settings"].values())
+    weights = tuple(row["settings"].values())
+    return row["architecture"], other, row["objective"], weights, pictures(row)
 
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     config = group[0]["config"]
-    kind = _kind(config)
+    objective = weighted(config)
     scores = {
         name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
     }
@@ -166,8 +149,8 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         scores[f"dci-{part}"] = spread([run["metrics"]["dci"][part] for run in group])
     row = {
         "architecture": config["architecture"],
-        "kind": kind,
-        "title": _title(config),
+        "kind": objective,
+        "title": title(config),
         "objective": config["objective"],
         "settings": config["objective_settings"],
         "seeds": [run["config"]["seed"] for run in group],
@@ -179,8 +162,8 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "decay": config["decay"],
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
-        "paper": PAPER.get(kind),
-        "earlier": EARLIER.get(kind),
+        "paper": PAPER.get(objective),
+        "earlier": EARLIER.get(objective),
         "scores": scores,
         "validation": {
             name: spread([run["validation"][name] for run in group]) for name in VALIDATION
@@ -227,9 +210,8 @@ def _everyone(groups, baselines) -> list[tuple[str, list[dict[str, Any]]]]:
     shown = []
     for _, group in sorted(groups.items()):
         config = group[0]["config"]
-        if _kind(config) in HEADLINE:
-            row = {"title": _title(config), "architecture": config["architecture"]}
-            shown.append((who(row), group))
+        if weighted(config) in HEADLINE and not is_long(config):
+            shown.append((who({**config, "title": title(config)}), group))
     return [*shown, *baselines.items()]
 
 
@@ -250,11 +232,12 @@ def _point(run: dict[str, Any]) -> dict[str, Any]:
         "name": run["name"],
         "objective": config.objective,
         "seed": config.seed,
+        "pictures": pictures(run["config"]),
         **{name: run["validation"][name] for name in VALIDATION},
         **{name: run["metrics"][name]["score"] for name in metrics.METRICS},
     }
     beta_norm = log_beta_norm(config)
-    if beta_norm is not None:
+    if beta_norm is not None and not is_long(run["config"]):  # a sweep is of equal runs
         beta = config.objective_settings.get("beta", 1.0)
         point |= {"beta": beta, "log_beta_norm": beta_norm}
     return point

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from betavae import bundle
+from betavae.study.kinds import who
 
 COLUMNS = (  # score, heading
     ("beta-vae-paper", "β-VAE metric, 4 factors"),
@@ -37,11 +38,6 @@ def read_study(folder: Path | None = None) -> dict[str, Any]:
         raise bundle.BundleError(
             f"{path} cannot be read ({error}); `python -m betavae study` makes it."
         ) from error
-
-
-def who(row: dict[str, Any]) -> str:
-    """A row's name in the table and in the curves, such as "VAE (β = 1), conv"."""
-    return f"{row['title']}, {row['architecture']}"
 
 
 def rows(study: dict[str, Any]) -> list[list[str]]:

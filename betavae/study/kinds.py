@@ -1,0 +1,61 @@
+"""What a study takes for one kind of model: the runs that only their seeds tell apart."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from betavae.objectives import OBJECTIVES
+
+USUAL = 256_000  # pictures seen in a run of the study; a longer run is another kind of model
+
+
+def by_kind(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """{"conv-beta-vae-beta4": its runs}."""
+    groups = defaultdict(list)
+    for run in runs:
+        groups[kind(run["config"])].append(run)
+    return dict(groups)
+
+
+def kind(config: dict[str, Any]) -> str:
+    """Network, objective, its settings, and the length of longer runs: "conv-beta-vae-beta4",
+    "conv-beta-vae-beta4-1280k" for 1,280,000 pictures."""
+    parts = [config["architecture"], weighted(config)]
+    if is_long(config):
+        parts.append(f"{pictures(config) / 1000:.0f}k")
+    return "-".join(parts)
+
+
+def weighted(config: dict[str, Any]) -> str:
+    """The objective with its settings, such as "beta-vae-beta4"."""
+    settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
+    return "-".join([config["objective"], *settings])
+
+
+def title(config: dict[str, Any]) -> str:
+    return OBJECTIVES[config["objective"]].titled(config["objective_settings"])
+
+
+def who(row: dict[str, Any]) -> str:
+    """A kind's name in the table and in the curves, such as "VAE (β = 1), conv"; `row` has its
+    "title", "architecture", "steps" and "batch_size"."""
+    parts = [row["title"], row["architecture"]]
+    if is_long(row):
+        parts.append(f"{pictures(row) / 1e6:.3g} M pictures")
+    return ", ".join(parts)
+
+
+def row_kind(row: dict[str, Any]) -> str:
+    """`kind` of what a row of the study is about."""
+    config = {**row, "objective_settings": row["settings"]}
+    return kind(config)
+
+
+def pictures(config: dict[str, Any]) -> int:
+    """How many pictures a run, or those of a row, saw, each as often as it came."""
+    return config["steps"] * config["batch_size"]
+
+
+def is_long(config: dict[str, Any]) -> bool:
+    return pictures(config) > USUAL
