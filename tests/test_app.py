@@ -245,8 +245,11 @@ class TestCompare:
         page.locator("#compare-data").get_by_label("2D shapes").click()
         page.wait_for_selector("#factors .model canvas")
         for name in ("shapes2d-vae", "shapes2d-beta-vae"):
-            scores = bundles.load(name).metrics["scores"]
-            assert f"{scores['mig']:.3f}" in page.inner_text("#every")
+            bundle = bundles.load(name)
+            row = page.locator("#every tr", has_text=bundle.title).inner_text()
+            assert f"{bundle.metrics['scores']['mig']:.3f}" in row
+            training = bundle.config["training"]
+            assert row.endswith(f"{training['steps'] * training['batch_size'] / 1e6:.2f}")
         shapes = [bundles.load(name) for name in bundles.names() if name.startswith("shapes2d")]
         named = page.locator("#every .scatter li").all_inner_texts()
         assert all(any(bundle.title in text for text in named) for bundle in shapes)

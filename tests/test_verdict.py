@@ -28,8 +28,10 @@ def test_shapes_name_the_best_and_who_beats_the_beta_vae_in_both():
 
 
 def test_where_there_are_several_seeds_their_means_decide():
-    def row(title, mig, reconstruction, seeds):
+    def row(title, mig, reconstruction, seeds, steps=16_000):
         return {
+            "steps": steps,
+            "batch_size": 16,
             "title": title,
             "architecture": "conv",
             "seeds": list(range(seeds)),
@@ -38,8 +40,10 @@ def test_where_there_are_several_seeds_their_means_decide():
         }
 
     rows = [row("β-VAE", 0.1, 90, 10), row("A", 0.09, 80, 3), row("B", 0.2, 85, 3)]
-    means = means_over_seeds({"models": [*rows, row("C", 0.9, 10, 1)]})
+    others = [row("C", 0.9, 10, 1), row("A", 0.9, 10, 3, steps=80_000)]
+    means = means_over_seeds({"models": [*rows, *others]})
     assert list(means) == ["β-VAE", "A", "B"]  # C has one seed
+    assert means["A"]["mig"] == 0.09  # not that of its longer runs
     first, second = shapes_verdict(SHAPES, "β-VAE", means)
     assert "by MIG: B (0.300)" in first, "the served models' own scores"
     assert second.startswith("In the mean over seeds") and second.endswith("MIG: B.")

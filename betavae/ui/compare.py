@@ -44,6 +44,7 @@ DIGITS = {  # of the scores of 2D shapes that are shown
     "active_latents": 0,
 }
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
+SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
 BETTER = {
     **dict.fromkeys(("psnr", "ssim", "elbo"), max),
@@ -169,7 +170,17 @@ def _scores(studio: Studio, names: list[str]) -> str:
     lines = [["", *(studio.title(name) for name in names)]]
     for key, title, digits in _columns(studio, names):
         lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
+    lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
     return table(lines, "few")
+
+
+def _seen(bundle: Bundle) -> str:
+    """How many pictures it was trained on, each as often as it came, in millions; a dash where
+    somebody else's bundle does not say."""
+    training = bundle.config.get("training", {})
+    if not {"steps_done", "batch_size"} <= training.keys():
+        return "–"
+    return f"{training['steps_done'] * training['batch_size'] / 1e6:.2f}"
 
 
 def _heat_maps(studio: Studio, names: list[str]) -> str:
@@ -237,9 +248,11 @@ def _every(studio: Studio, names: list[str]) -> str:
     shapes = studio.data(names[0]) == "shapes2d"
     models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
     columns = _columns(studio, names)
-    lines = [["", *(title for _, title, _ in columns)]]
-    for title, found in models.items():
-        lines.append([title, *(f"{found[k]:,.{d}f}" for k, _, d in columns)])
+    lines = [["", *(title for _, title, _ in columns), SEEN]]
+    for name in names:
+        bundle = studio.bundles[name]
+        cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
+        lines.append([studio.title(name), *cells, _seen(bundle)])
     best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
     marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
     paper = studio.beta_vae(names)
