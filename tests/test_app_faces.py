@@ -88,6 +88,8 @@ class TestCards:
         for latent in bundle.active:
             text = unusual(bundle, latent.index, latent.mean - 2 * latent.deviation)
             assert text.startswith(f"z{latent.index} -2.0 s.d.") and "attractive" not in text
+            usual = unusual(bundle, latent.index, latent.mean - 0.01 * latent.deviation)
+            assert usual.startswith(f"z{latent.index} +0.0 s.d.")
             best = latent.tracks[0]
             if abs(best["correlation"]) >= 0.2 and best["name"] != "attractive":
                 assert text.endswith(f"(follows {best['name']} {best['correlation']:+.2f})")

@@ -9,48 +9,18 @@ import gradio as gr
 import numpy as np
 import torch
 
-from betavae.bundle import Bundle, BundleError, pair_latents
+from betavae.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
-from betavae.metrics.shapes import TITLES
-from betavae.study.table import read_study
 from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice
 from betavae.ui.factors import factors_view
-from betavae.ui.markup import bar_chart, heat_map, picture, scatter, table
+from betavae.ui.markup import bar_chart, heat_map, picture
+from betavae.ui.scores import chosen_models, every_model
 from betavae.ui.studio import Studio
-from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents
 MOST = 3  # models side by side
-FACES = (  # score, heading, digits
-    ("psnr", "PSNR, dB", 2),
-    ("ssim", "SSIM", 3),
-    ("kl", "KL, nats", 1),
-    ("elbo", "ELBO, nats", 0),
-    ("active_latents", "Active latents", 0),
-    ("attribute_latents", "Stand for an attribute", 0),
-    ("pca_psnr", "PCA of as many, dB", 2),
-)
-DIGITS = {  # of the scores of 2D shapes that are shown
-    "beta-vae-paper": 3,
-    "beta-vae": 3,
-    "mig": 3,
-    "dci": 3,
-    "factor-vae": 3,
-    "sap": 3,
-    "reconstruction": 1,
-    "kl": 1,
-    "active_latents": 0,
-}
-SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
-SEEN = "Trained on, million pictures"
-# What better means; fewer nats or latents are neither better nor worse.
-BETTER = {
-    **dict.fromkeys(("psnr", "ssim", "elbo"), max),
-    **dict.fromkeys(("beta-vae-paper", "beta-vae", "mig", "dci", "factor-vae", "sap"), max),
-    "reconstruction": min,
-}
 INTRODUCTION = (
     "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
     "show, for the strongest latents of the model that has the fewest active ones, the latent of "
@@ -115,7 +85,7 @@ def build(studio: Studio) -> None:
         return (
             gr.Column(visible=shapes),
             {"models": names if shapes else []},
-            _scores(studio, names),
+            chosen_models(studio, names),
             gr.HTML(_heat_maps(studio, names) if shapes else "", visible=shapes),
             *show_pictures(one, two, three, index),
             _kl_bars(studio, names),
@@ -126,7 +96,7 @@ def build(studio: Studio) -> None:
         return (
             *(_choice(studio, names, place) for place in range(MOST)),
             *show_models(*names[:2], "", index),
-            _every(studio, names),
+            every_model(studio, names),
         )
 
     inputs = [*models, start]
@@ -141,10 +111,10 @@ def build(studio: Studio) -> None:
     gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
     start.change(show_pictures, inputs, [pictures, matched], **quiet)  # keys and drags alike
     pair = families[first][:2]
-    scores.value = _scores(studio, pair)
+    scores.value = chosen_models(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, "", 0)
     bars.value = _kl_bars(studio, pair)
-    every.value = _every(studio, families[first])
+    every.value = every_model(studio, families[first])
 
 
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
@@ -157,30 +127,6 @@ def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
         label=("First model", "Second model", "Third model")[place],
         elem_id=("one", "other", "third")[place],
     )
-
-
-def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
-    """The scores that are shown; models of pictures without attributes have one fewer."""
-    shown = SHAPES if studio.data(names[0]) == "shapes2d" else FACES
-    return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
-
-
-def _scores(studio: Studio, names: list[str]) -> str:
-    scores = [studio.bundles[name].metrics["scores"] for name in names]
-    lines = [["", *(studio.title(name) for name in names)]]
-    for key, title, digits in _columns(studio, names):
-        lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
-    lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
-    return table(lines, "few")
-
-
-def _seen(bundle: Bundle) -> str:
-    """How many pictures it was trained on, each as often as it came, in millions; a dash where
-    somebody else's bundle does not say."""
-    training = bundle.config.get("training", {})
-    if not {"steps_done", "batch_size"} <= training.keys():
-        return "–"
-    return f"{training['steps_done'] * training['batch_size'] / 1e6:.2f}"
 
 
 def _heat_maps(studio: Studio, names: list[str]) -> str:
@@ -241,49 +187,6 @@ def _column(studio: Studio, name: str, at: int, latents: list[int], links: list)
         label = labels[latent] if link is None else f"{labels[latent]} · correlation {link:+.2f}"
         cells.append(_strip(frames, label, studio.title(name)))
     return cells
-
-
-def _every(studio: Studio, names: list[str]) -> str:
-    """All scores of all models of a data set, a row a model, and what they come to in words."""
-    shapes = studio.data(names[0]) == "shapes2d"
-    models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
-    columns = _columns(studio, names)
-    lines = [["", *(title for _, title, _ in columns), SEEN]]
-    for name in names:
-        bundle = studio.bundles[name]
-        cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
-        lines.append([studio.title(name), *cells, _seen(bundle)])
-    best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
-    marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
-    paper = studio.beta_vae(names)
-    base = paper and studio.title(paper)
-    if shapes:
-        words = shapes_verdict(models, base, means_over_seeds(_study()))
-    else:
-        words = faces_verdict(models, base)
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
-    return (
-        table(lines, "headline", marked)
-        + f'<div class="verdict">{said}</div>'
-        + _plane(studio, names)
-    )
-
-
-def _study() -> dict[str, Any]:
-    """The study of many seeds, or nothing where it is missing or damaged."""
-    try:
-        return read_study()
-    except BundleError:
-        return {}
-
-
-def _plane(studio: Studio, names: list[str]) -> str:
-    """What a code costs, and what it loses: every model as a point."""
-    points = {}
-    for name in names:
-        found = studio.bundles[name].metrics["scores"]
-        points[studio.title(name)] = (found["kl"], 1000 * found["mse"])
-    return scatter(points, "rate: KL, nats", "distortion: squared error × 1000")
 
 
 def _strip(frames: torch.Tensor, label: str, title: str) -> str:

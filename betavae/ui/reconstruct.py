@@ -191,6 +191,6 @@ def unusual(bundle: Bundle, index: int, value: float) -> str:
     called smiling, or young, is not in it. Nobody is told how attractive a face is."""
     latent = next(latent for latent in bundle.latents if latent.index == index)
     deviations = (value - latent.mean) / max(latent.deviation, 1e-6)
-    text = f"z{index} {deviations:+.1f} s.d."
+    text = f"z{index} {round(deviations, 1) + 0.0:+.1f} s.d."  # + 0.0: no negative zero
     _, named, tracked = latent.label.partition(" · ")
     return text if not named or "attractive" in tracked else f"{text} (follows {tracked})"

@@ -1,0 +1,110 @@
+"""The numbers of the Compare tab: chosen models, every model of a data set, and what they mean."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from betavae.bundle import Bundle, BundleError
+from betavae.metrics.shapes import TITLES
+from betavae.study.table import read_study
+from betavae.ui.markup import scatter, table
+from betavae.ui.studio import Studio
+from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
+
+FACES = (  # score, heading, digits
+    ("psnr", "PSNR, dB", 2),
+    ("ssim", "SSIM", 3),
+    ("kl", "KL, nats", 1),
+    ("elbo", "ELBO, nats", 0),
+    ("active_latents", "Active latents", 0),
+    ("attribute_latents", "Stand for an attribute", 0),
+    ("pca_psnr", "PCA of as many, dB", 2),
+)
+DIGITS = {  # of the scores of 2D shapes that are shown
+    "beta-vae-paper": 3,
+    "beta-vae": 3,
+    "mig": 3,
+    "dci": 3,
+    "factor-vae": 3,
+    "sap": 3,
+    "reconstruction": 1,
+    "kl": 1,
+    "active_latents": 0,
+}
+SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
+SEEN = "Trained on, million pictures"
+# What better means; fewer nats or latents are neither better nor worse.
+BETTER = {
+    **dict.fromkeys(("psnr", "ssim", "elbo"), max),
+    **dict.fromkeys(("beta-vae-paper", "beta-vae", "mig", "dci", "factor-vae", "sap"), max),
+    "reconstruction": min,
+}
+
+
+def chosen_models(studio: Studio, names: list[str]) -> str:
+    """The scores of these, a row a score."""
+    scores = [studio.bundles[name].metrics["scores"] for name in names]
+    lines = [["", *(studio.title(name) for name in names)]]
+    for key, title, digits in _columns(studio, names):
+        lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
+    lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
+    return table(lines, "few")
+
+
+def every_model(studio: Studio, names: list[str]) -> str:
+    """All scores of all models of a data set, a row a model, and what they come to in words."""
+    shapes = studio.data(names[0]) == "shapes2d"
+    models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
+    columns = _columns(studio, names)
+    lines = [["", *(title for _, title, _ in columns), SEEN]]
+    for name in names:
+        bundle = studio.bundles[name]
+        cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
+        lines.append([studio.title(name), *cells, _seen(bundle)])
+    best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
+    marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
+    paper = studio.beta_vae(names)
+    base = paper and studio.title(paper)
+    if shapes:
+        words = shapes_verdict(models, base, means_over_seeds(_study()))
+    else:
+        words = faces_verdict(models, base)
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
+    return (
+        table(lines, "headline", marked)
+        + f'<div class="verdict">{said}</div>'
+        + _plane(studio, names)
+    )
+
+
+def _study() -> dict[str, Any]:
+    """The study of many seeds, or nothing where it is missing or damaged."""
+    try:
+        return read_study()
+    except BundleError:
+        return {}
+
+
+def _plane(studio: Studio, names: list[str]) -> str:
+    """What a code costs, and what it loses: every model as a point."""
+    points = {}
+    for name in names:
+        found = studio.bundles[name].metrics["scores"]
+        points[studio.title(name)] = (found["kl"], 1000 * found["mse"])
+    return scatter(points, "rate: KL, nats", "distortion: squared error × 1000")
+
+
+def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
+    """The scores that are shown; models of pictures without attributes have one fewer."""
+    shown = SHAPES if studio.data(names[0]) == "shapes2d" else FACES
+    return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
+
+
+def _seen(bundle: Bundle) -> str:
+    """How many pictures it was trained on, each as often as it came, in millions; a dash where
+    somebody else's bundle does not say."""
+    training = bundle.config.get("training", {})
+    if not {"steps_done", "batch_size"} <= training.keys():
+        return "–"
+    return f"{training['steps_done'] * training['batch_size'] / 1e6:.2f}"
