@@ -258,6 +258,18 @@ class TestCompare:
         kl = {bundle.title: f"KL, nats {bundle.metrics['scores']['kl']:.1f}" for bundle in shapes}
         assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
 
+    def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page):
+        page.get_by_role("tab", name="Compare").click()
+        page.locator("#compare-data").get_by_label("2D shapes").click()
+        page.wait_for_selector("#tuning .latents figure")
+        pair = (bundles.load(f"shapes2d-{name}") for name in ("vae", "beta-vae"))
+        models = page.locator("#tuning .latents")
+        drawn = [models.nth(k).locator("figure").count() for k in range(models.count())]
+        assert drawn == [len(bundle.active) for bundle in pair]
+        assert page.locator("#tuning polyline").count() == 2 * 3 * sum(drawn)
+        page.locator("#compare-data").get_by_label("Faces").click()
+        page.wait_for_selector("#tuning .latents", state="detached")
+
     def test_the_first_picture_is_chosen_by_keys(self, page):
         page.get_by_role("tab", name="Compare").click()
         shown = page.locator("#faces img").first

@@ -17,6 +17,7 @@ from betavae.ui.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture
 from betavae.ui.scores import chosen_models, every_model
 from betavae.ui.studio import Studio
+from betavae.ui.tuning import tuning_view
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents
@@ -66,6 +67,7 @@ def build(studio: Studio) -> None:
     gr.Markdown("### Scores")
     scores = gr.HTML(elem_id="scores")
     heat = gr.HTML(elem_id="heat", visible=first == "shapes2d")
+    tuned = gr.HTML(elem_id="tuning", visible=first == "shapes2d")
     gr.Markdown("### The same pictures, reconstructed")
     pictures = gr.HTML(elem_id="faces")
     gr.Markdown("### Matched traversals, from −3 to 3")
@@ -91,6 +93,12 @@ def build(studio: Studio) -> None:
             _kl_bars(studio, names),
         )
 
+    def show_tuning(one: str, two: str, three: str):
+        """After the rest: it encodes some thousand pictures the first time."""
+        shapes = studio.family(one) == "shapes2d"
+        names = different(one, two, three)
+        return gr.HTML(tuning_view(studio, names) if shapes else "", visible=shapes)
+
     def show_data(family: str, index: int):
         names = families[family]
         return (
@@ -107,14 +115,18 @@ def build(studio: Studio) -> None:
         "show_progress": "minimal",
         "trigger_mode": "always_last",
     }
-    data.input(show_data, [data, start], [*models, *everything, every], **quiet)
-    gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
+    shown = data.input(show_data, [data, start], [*models, *everything, every], **quiet)
+    chosen = gr.on([model.input for model in models], show_models, inputs, everything, **quiet)
+    for event in (shown, chosen):
+        event.then(show_tuning, models, tuned, **quiet)
     start.change(show_pictures, inputs, [pictures, matched], **quiet)  # keys and drags alike
     pair = families[first][:2]
     scores.value = chosen_models(studio, pair)
     pictures.value, matched.value = show_pictures(*pair, "", 0)
     bars.value = _kl_bars(studio, pair)
     every.value = every_model(studio, families[first])
+    if first == "shapes2d":  # where no model of faces could be loaded
+        heat.value, tuned.value = _heat_maps(studio, pair), tuning_view(studio, pair)
 
 
 def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:

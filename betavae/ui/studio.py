@@ -13,10 +13,12 @@ from torch import Tensor
 
 from betavae import bundles
 from betavae.cores import cores
+from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.traversal import traverse
+from betavae.tuning import Tuning, tuning
 
 # Named in the app when they are missing.
 EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")
@@ -43,6 +45,7 @@ class Studio:
 
     def __init__(self):
         self.bundles, self.problems = bundles.survey(EXPECTED)
+        self._tunings: dict[str, Tuning] = {}
         for bundle in self.bundles.values():
             bundle.vae.to(memory_format=torch.channels_last)  # a fifth faster, one by one
 
@@ -142,6 +145,13 @@ class Studio:
             ssim=ssim(images, likelihood.mean).item(),
             kl=posterior.kl()[0].clone(),
         )
+
+    def tuning(self, name: str) -> Tuning:
+        """What each latent of a model of 2D shapes answers to; half a second the first time."""
+        if name not in self._tunings:
+            encoded = lambda images: self.encode(name, images).mean  # noqa: E731
+            self._tunings[name] = tuning(encoded, Shapes2D(split="all"))
+        return self._tunings[name]
 
     def stored_face(self, index: int) -> dict[str, Tensor]:
         """The codes that the models of a family give to the same validation picture."""

@@ -1,0 +1,72 @@
+"""What each latent of a model of 2D shapes answers to, drawn as the paper's Figure 7."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from betavae.data.shapes2d import SHAPE_NAMES
+from betavae.ui.markup import picture
+from betavae.ui.studio import Studio
+
+LOW, MIDDLE, HIGH = ((29, 78, 216), (245, 245, 244), (234, 88, 12))
+LARGEST = 2.5  # of a mean code, standard deviations of the prior: full colour, the curves' edges
+WIDE, TALL = 100, 56
+ABOUT = (
+    "The mean of each latent over the picture (blue below nought, orange above), then by size and "
+    "by turn for each shape. A latent that stands for one factor varies in one plot, and there "
+    "along one direction."
+)
+
+
+def tuning_view(studio: Studio, names: list[str]) -> str:
+    """The active latents of each model, the strongest first."""
+    key = "".join(f'<span class="shape{k}">{name}</span>' for k, name in enumerate(SHAPE_NAMES))
+    models = "".join(_model(studio, name) for name in names)
+    return (
+        f'<h3>What each latent answers to</h3><p>{ABOUT} <span class="shapes">{key}</span></p>'
+        f'<div class="tuning">{models}</div>'
+    )
+
+
+def _model(studio: Studio, name: str) -> str:
+    found = studio.tuning(name)
+    latents = "".join(
+        f"<figure><figcaption>{escape(_unbroken(latent.label))}</figcaption>"
+        f"{_map(found.place[latent.index], f'z{latent.index} by place')}"
+        f"{_curves(found.scale[latent.index], 'size', f'z{latent.index} by size')}"
+        f"{_curves(found.orientation[latent.index], 'turn', f'z{latent.index} by turn')}</figure>"
+        for latent in studio.bundles[name].active
+    )
+    return f'<h4>{escape(studio.title(name))}</h4><div class="latents">{latents}</div>'
+
+
+def _unbroken(label: str) -> str:
+    """The label with no per cent sign alone on a line."""
+    return label.replace(" %", "\u00a0%")
+
+
+def _map(means: Tensor, alt: str) -> str:
+    """A picture of (Y, X) mean codes, its pixels as many."""
+    share = (means.numpy() / LARGEST).clip(-1, 1)[..., None]
+    end = np.where(share < 0, LOW, HIGH)
+    colours = np.array(MIDDLE) + np.abs(share) * (end - MIDDLE)
+    return picture(Image.fromarray(colours.round().astype(np.uint8)), alt)
+
+
+def _curves(means: Tensor, axis: str, alt: str) -> str:
+    """A line a shape, of (shapes, values) mean codes, from -LARGEST to LARGEST."""
+    lines = ""
+    for shape, values in enumerate(means.clamp(-LARGEST, LARGEST).tolist()):
+        points = " ".join(
+            f"{WIDE * k / (len(values) - 1):.1f},{TALL * (0.5 - value / LARGEST / 2):.1f}"
+            for k, value in enumerate(values)
+        )
+        lines += f'<polyline class="shape{shape}" points="{points}"/>'
+    return (
+        f'<svg viewBox="0 0 {WIDE} {TALL}" role="img" aria-label="{escape(alt, quote=True)}">'
+        f'<path d="M0 {TALL / 2}H{WIDE}"/>{lines}<text x="2" y="{TALL - 3}">{axis}</text></svg>'
+    )
