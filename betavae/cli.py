@@ -7,7 +7,7 @@ import sys
 
 from betavae.bundle import BundleError
 from betavae.checkpoints import CheckpointError
-from betavae.commands import evaluate, grid, publish, study, train, traverse
+from betavae.commands import evaluate, grid, publish, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.training import TrainingError
@@ -20,6 +20,7 @@ COMMANDS = (
     evaluate.add,
     evaluate.add_compare,
     traverse.add,
+    tuning.add,
 )
 EXPECTED = (
     BundleError,

@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import betavae.packaging
 import betavae.study.grid
@@ -89,3 +90,14 @@ def test_a_bundles_selection_is_one_of_its_seeds():
         config = json.loads((bundles.root() / name / "config.json").read_text())
         if "selection" in config:
             assert str(config["training"]["seed"]) in config["selection"]["udr"]
+
+
+def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):
+    drawn = []
+    for names in (["shapes2d-vae"], ["shapes2d-vae", "shapes2d-beta-vae"]):
+        words = [str(PROJECT / "weights" / name) for name in names]
+        assert cli.main(["tuning", *words, "--to", str(tmp_path / "figure.png")]) == 0
+        drawn.append(Image.open(tmp_path / "figure.png").size)
+    assert drawn[1][1] > 1.7 * drawn[0][1], "a block of rows a model"
+    assert cli.main(["tuning", str(PROJECT / "weights" / "celeba-vae")]) == 1
+    assert "celeba-vae is no model of 2D shapes" in capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""The study as pictures: the paper's metric against L, the sweep over β, rate and distortion."""
+"""The study as pictures: the paper's metric against L, the sweep over β, rate and distortion, and
+what latents answer to."""
 
 from __future__ import annotations
 
@@ -13,9 +14,12 @@ matplotlib.use("Agg")  # no screen is needed
 import numpy as np
 from matplotlib import pyplot as plt
 
+from betavae.bundle import Bundle
+from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.metrics.shapes import TITLES
 from betavae.study.kinds import USUAL
 from betavae.study.summary import HEADLINE, PAPER
+from betavae.tuning import Tuning
 
 STYLE = {
     "font.size": 9,
@@ -108,6 +112,42 @@ def rate_distortion(summary: dict[str, Any], path: Path) -> None:
             )  # its colour would be the MIG of one run
         figure.savefig(path)
         plt.close(figure)
+
+
+def tunings(bundles: list[Bundle], found: list[Tuning], path: Path) -> None:
+    """The paper's Figure 7A: three rows a model (place, size, turn), a column an active latent."""
+    columns = max(2, *(len(bundle.active) for bundle in bundles))
+    height = 3.3 * len(bundles)
+    with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 7}):
+        figure = plt.figure(figsize=(0.6 + 1.2 * columns, height), layout="constrained")
+        parts = np.atleast_1d(figure.subfigures(len(bundles), 1))
+        for part, bundle, tuned in zip(parts, bundles, found, strict=True):
+            part.suptitle(bundle.title, x=0.01, ha="left", fontsize=9, weight="bold")
+            panels = part.subplots(3, columns, height_ratios=(2, 1, 1), squeeze=False)
+            for column, latent in zip(panels.T, bundle.active, strict=False):
+                _tuned(column, tuned, latent.index)
+                column[0].set_title(latent.label.replace(" · ", "\n"), fontsize=7)
+            for panel in panels[:, len(bundle.active) :].flat:
+                panel.axis("off")
+            for panel, name in zip(panels[:, 0], ("place", "size", "turn"), strict=True):
+                panel.set_ylabel(name)
+        handles, labels = panels[1, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower right", ncols=3, frameon=False)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def _tuned(column, tuned: Tuning, latent: int) -> None:
+    """One latent's map and its two families of curves; 2.5 standard deviations of the prior are the
+    ends of the colours and of the axes."""
+    place, *curves = column
+    place.imshow(tuned.place[latent], vmin=-2.5, vmax=2.5, cmap="PuOr_r", interpolation="bilinear")
+    place.set(xticks=[], yticks=[])
+    for panel, lines in zip(curves, (tuned.scale[latent], tuned.orientation[latent]), strict=True):
+        for name, line in zip(SHAPE_NAMES, lines, strict=True):
+            panel.plot(line, label=name, lw=1)
+        panel.axhline(0, c="grey", lw=0.5)
+        panel.set(xticks=[], yticks=[], ylim=(-2.5, 2.5))
 
 
 def _long(point: dict[str, Any]) -> bool:
