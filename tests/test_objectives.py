@@ -60,7 +60,6 @@ def test_names_and_settings():
         "beta-vae",
         "capacity",
         "beta-tcvae",
-        "annealed-tcvae",
         "factor-vae",
         "dip-vae-i",
         "dip-vae-ii",
@@ -133,14 +132,6 @@ def test_each_weight_is_its_own_terms():
     information, correlation, dimensions = objective.decompose(q, z)
     expected = 2 * information + 3 * correlation + 5 * dimensions
     assert torch.allclose(objective(q, z, 0), expected)
-
-
-@pytest.mark.parametrize(("step", "beta"), [(0, 32.0), (50, 16.0), (100, 8.0), (999, 8.0)])
-def test_an_annealed_weight_falls_geometrically(step, beta):
-    q = posterior()
-    weights = {"first_beta": 32.0, "beta": 8.0, "anneal_steps": 100.0}
-    expected = value("beta-tcvae", {"beta": beta}, q)
-    assert torch.allclose(value("annealed-tcvae", weights, q, step), expected)
 
 
 def test_a_run_tells_its_objective_how_many_pictures_there_are(tmp_path, smooth_pictures):
@@ -273,9 +264,7 @@ def test_a_resumed_run_has_the_discriminator_it_would_have_had(tmp_path, smooth_
 # ---- all ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["capacity", "beta-tcvae", "annealed-tcvae", "dip-vae-i", "dip-vae-ii"]
-)
+@pytest.mark.parametrize("name", ["capacity", "beta-tcvae", "dip-vae-i", "dip-vae-ii"])
 def test_other_gradients_agree_with_finite_differences(name):
     q = posterior(rows=4, latents=3)
     objective = OBJECTIVES[name](dataset_size=50, latents=3)
