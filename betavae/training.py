@@ -150,7 +150,8 @@ class Run:
             likelihood = self.vae.decode(z)
         likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
         reconstruction = -likelihood.log_prob(images).mean()
-        loss = reconstruction + self._regulariser(posterior, z)
+        with self.setting.autocast(self.processes.device):
+            loss = reconstruction + self._regulariser(posterior, z)
         if self.processes.any(not bool(torch.isfinite(loss))):
             raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
@@ -165,7 +166,8 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
-        self.objective.after_step(self.processes.average_gradients)
+        with self.setting.autocast(self.processes.device):
+            self.objective.after_step(self.processes.average_gradients)
         self.step += 1
         kl = posterior.kl().sum(1).mean()
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})

@@ -10,9 +10,10 @@ from betavae.objectives.base import Objective
 
 
 def covariance(values: Tensor) -> Tensor:
-    """(N, L) -> (L, L), centred over the batch, divided by N."""
+    """(N, L) -> (L, L), centred over the batch, divided by N. No matrix product: autocast would
+    round its factors to bf16."""
     centred = values - values.mean(0)
-    return centred.T @ centred / len(values)
+    return (centred[:, :, None] * centred[:, None]).mean(0)
 
 
 def penalty(matrix: Tensor, off_diagonal: float, diagonal: float) -> Tensor:
