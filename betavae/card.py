@@ -194,7 +194,8 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    for option in ("warm_up", "decay", "precision", "memory_format", "seed"):
+    growth = ["growth"] if training.get("growth") else []  # earlier runs do not say
+    for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     return [
         "## Reproduce",

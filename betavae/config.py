@@ -46,6 +46,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3  # the peak, reached after warm-up
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
+    growth: int = 0  # steps of each part in which the code grows: see betavae/growth.py
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
@@ -67,27 +68,36 @@ class TrainingConfig:
             raise ValueError(
                 f"The learning rate is {self.learning_rate}; it must be a finite number above 0."
             )
-        if self.warm_up < 0:
-            raise ValueError(f"The warm-up is {self.warm_up} steps; it must be 0 or more.")
+        for name in ("warm_up", "growth"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """Linear warm-up, then half a cosine to zero at the last step."""
     rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
+    if config.growth and step >= 2 * config.growth:  # latents start afresh: it warms up again
+        rate *= min(1.0, (step - 2 * config.growth + 1) / max(1, config.warm_up))
     if config.decay == "none":
         return rate
     done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
     return rate * (1 + math.cos(math.pi * done)) / 2
 
 
+def title(config: dict[str, Any]) -> str:
+    """For people, of a TrainingConfig as a dictionary: "β-TCVAE (β = 8), grown"."""
+    named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
+    return f"{named}, grown" if config.get("growth") else named  # earlier runs do not say
+
+
 def log_beta_norm(config: TrainingConfig) -> float | None:
     """log(β·M/N) for M latents and N pixel values (Higgins et al. 2017).
 
-    None where β does not weigh the whole KL, and for β = 0, a plain autoencoder, which has no place
-    on a logarithmic axis.
+    None where β does not weigh the whole KL, or not at every step, and for β = 0, a plain
+    autoencoder, which has no place on a logarithmic axis.
     """
     beta = config.objective_settings.get("beta", 1.0)
-    if config.objective not in ("vae", "beta-vae") or beta <= 0:
+    if config.objective not in ("vae", "beta-vae") or beta <= 0 or config.growth:
         return None
     return math.log(beta * config.latents / (config.channels * 64 * 64))
 

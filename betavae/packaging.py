@@ -15,14 +15,13 @@ from tqdm import tqdm
 from betavae import checkpoints
 from betavae.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.card import model_card
-from betavae.config import TrainingConfig, log_beta_norm
+from betavae.config import TrainingConfig, log_beta_norm, title
 from betavae.description import describe_latents
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.monitor import write_history
-from betavae.objectives import OBJECTIVES
 from betavae.traversal import traversal_figure
 from betavae.version import code_version
 
@@ -119,7 +118,7 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
         "channels": config.channels,
         "latents": config.latents,
         "likelihood": config.likelihood,
-        "title": OBJECTIVES[config.objective].titled(config.objective_settings),
+        "title": title(state["config"]),
         "weights_sha256": digest(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in vae.parameters()),
         **_beta_norm(config),

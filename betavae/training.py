@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae import checkpoints
+from betavae import checkpoints, growth
 from betavae.allocator import keep_freed_blocks
 from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
 from betavae.distributed import Processes
@@ -43,6 +43,9 @@ class Run:
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
         self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
+        if config.growth:
+            shown = data.batch(torch.arange(min(len(data), 256))) / 255
+            growth.prepare(self.vae, shown, torch.Generator().manual_seed(config.seed))
         self.objective: Objective = OBJECTIVES[config.objective](
             dataset_size=len(data), latents=config.latents, **config.objective_settings
         )
@@ -56,7 +59,7 @@ class Run:
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
-        self.generator = torch.Generator().manual_seed(config.seed)  # flips and latent noise
+        self.generator = torch.Generator().manual_seed(config.seed)  # flips, noise, fresh weights
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
@@ -169,15 +172,22 @@ class Run:
         with self.setting.autocast(self.processes.device):
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
-        kl = posterior.kl().sum(1).mean()
-        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.item()})
+        kl = posterior.kl().detach().mean(0)
+        if growth.starts_afresh(self.config, self.step):
+            growth.start_afresh(self.vae, self.processes.average(kl.clone()), self.generator)
+        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 
     def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:
-        """The objective of the global batch: most are no mean over its pictures.
+        """The objective of the global batch, or KL alone while the code grows.
+
+        Most objectives are no mean over the batch's pictures.
 
         Each process has the whole value, but its gradient only by way of its own pictures; that
         gradients are averaged, not added, over processes is made up for here.
         """
+        beta = growth.kl_weight(self.config, self.step)
+        if beta is not None:
+            return beta * posterior.kl().sum(1).mean()
         mean, log_variance, z = map(
             self.processes.gather, (posterior.mean, posterior.log_variance, z)
         )

@@ -11,6 +11,7 @@ from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Independent, Normal, kl_divergence
 
 from betavae.model import ARCHITECTURES, VAE, Bernoulli, Gaussian, Posterior
+from betavae.model.decoders import Upsampling
 from betavae.model.likelihoods import GaussianLikelihood
 
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -24,6 +25,23 @@ def random() -> torch.Generator:
 def posterior_of(random: torch.Generator, count: int, latents: int) -> Posterior:
     mean, log_variance = torch.randn(2, count, latents, generator=random, dtype=torch.float64)
     return Posterior(mean, log_variance)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_upsampling_and_its_gradients_are_those_of_a_transposed_convolution(random, channels):
+    own = Upsampling(5, channels).double()
+    reference = nn.ConvTranspose2d(5, channels, 4, stride=2, padding=1).double()
+    reference.load_state_dict(own.state_dict())
+    x = torch.randn(3, 5, 6, 6, generator=random, dtype=torch.float64)
+    weights = torch.randn(3, channels, 12, 12, generator=random, dtype=torch.float64)
+    gradients = []
+    for module in (own, reference):
+        given = x.clone().requires_grad_()
+        made = module(given)
+        (made * weights).sum().backward()
+        gradients.append([made, given.grad, module.weight.grad, module.bias.grad])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 class TestPosterior:

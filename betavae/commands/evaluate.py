@@ -7,6 +7,7 @@ from pathlib import Path
 
 from betavae import bundle
 from betavae.commands.options import add_data, splits
+from betavae.growth import close
 
 
 def add(commands) -> None:
@@ -21,6 +22,12 @@ def add(commands) -> None:
     add_data(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the pictures that are drawn (0)")
     parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
+    parser.add_argument(
+        "--close-silent",
+        action="store_true",
+        help="print only, with the posterior of each silent latent (under 0.05 nats) set to the "
+        "prior: its mean says next to nothing, but scores that bin means read it all the same",
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -28,7 +35,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     loaded = bundle.load(options.bundle)
     data = splits(loaded.config["data"]["name"], options.root)
-    if options.dry_run:
+    if options.close_silent:
+        silent = [latent.index for latent in loaded.latents if not latent.active]
+        close(loaded.vae, silent)
+        print(f"closed: {', '.join(f'z{index}' for index in silent) or 'none, all are active'}")
+    if options.dry_run or options.close_silent:
         metrics = evaluate(loaded.vae, *data, seed=options.seed)
     else:
         metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)

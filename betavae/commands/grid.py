@@ -44,6 +44,7 @@ def add(commands) -> None:
     option("--learning-rate", type=float)
     option("--warm-up", type=int)
     option("--decay", choices=("cosine", "none"))
+    option("--growth", type=int, help="steps of each part in which the code grows (0)")
     option("--precision", choices=("auto", "fp32", "bf16"))
     option("--memory-format", choices=("auto", "channels_last", "contiguous"))
 

@@ -30,6 +30,13 @@ def add(commands) -> None:
         "are here again, or that was trained otherwise, replaces its row",
     )
     parser.add_argument(
+        "--bundles",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="bundles whose runs are not at hand, such as weights/shapes2d-vae: one more seed each",
+    )
+    parser.add_argument(
         "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
     )
 
@@ -38,11 +45,11 @@ def _study(options: argparse.Namespace) -> None:
     from betavae.data import Shapes2D
     from betavae.study import plots
     from betavae.study.earlier import added
-    from betavae.study.score import read_runs
+    from betavae.study.score import read_bundle, read_runs
     from betavae.study.summary import measure_baselines, summarise, write
     from betavae.study.table import markdown, read_study, study_folder
 
-    runs = read_runs(options.runs)
+    runs = [*read_runs(options.runs), *map(read_bundle, options.bundles)]
     if not runs:
         raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
     folder = options.to or study_folder()

@@ -62,6 +62,11 @@ def add(commands) -> None:
     option("--learning-rate", type=float, help=f"the peak ({default.learning_rate})")
     option("--warm-up", type=int, help=f"steps of linear warm-up ({default.warm_up})")
     option("--decay", choices=("cosine", "none"), help=f"default: {default.decay}")
+    option(
+        "--growth",
+        type=int,
+        help="steps of each part in which the code grows, see betavae/growth.py (0: it does not)",
+    )
     option("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
     option("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
     option("--seed", type=int, help=f"default: {default.seed}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from betavae.objectives import OBJECTIVES
-
 USUAL = 256_000  # pictures seen in a run of the study; a longer run is another kind of model
 
 
@@ -19,9 +17,11 @@ def by_kind(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def kind(config: dict[str, Any]) -> str:
-    """Network, objective, its settings, and the length of longer runs: "conv-beta-vae-beta4",
-    "conv-beta-vae-beta4-1280k" for 1,280,000 pictures."""
+    """Network, objective, its settings, how it grew if it did, and the length of longer runs:
+    "conv-beta-vae-beta4", "conv-beta-vae-beta4-growth3000-1280k" for 1,280,000 pictures."""
     parts = [config["architecture"], weighted(config)]
+    if config.get("growth"):
+        parts.append(f"growth{config['growth']}")
     if is_long(config):
         parts.append(f"{pictures(config) / 1000:.0f}k")
     return "-".join(parts)
@@ -31,10 +31,6 @@ def weighted(config: dict[str, Any]) -> str:
     """The objective with its settings, such as "beta-vae-beta4"."""
     settings = [f"{name}{value:g}" for name, value in config["objective_settings"].items()]
     return "-".join([config["objective"], *settings])
-
-
-def title(config: dict[str, Any]) -> str:
-    return OBJECTIVES[config["objective"]].titled(config["objective_settings"])
 
 
 def who(row: dict[str, Any]) -> str:

@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import checkpoints
+from betavae.bundle import load
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
+from betavae.study.kinds import kind
 from betavae.version import code_version
 
 SCORES, CODES = "scores.json", "codes.safetensors"
@@ -44,6 +46,29 @@ def _keep_codes(folder: Path, vae: VAE, validation) -> None:
         {"means": posterior.mean.contiguous(), "kl": posterior.kl().mean(0).contiguous()},
         folder / CODES,
     )
+
+
+def read_bundle(folder: Path) -> dict[str, Any]:
+    """A bundle of 2D shapes as the run that it was packaged from, which may be elsewhere by now.
+
+    Raises BundleError for a damaged bundle, and ValueError for one that was measured without known
+    factors.
+    """
+    loaded = load(folder)
+    if "curves" not in loaded.metrics:
+        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+    config = {k: v for k, v in loaded.config["training"].items() if k != "steps_done"}
+    return {
+        **loaded.metrics,
+        "config": config,
+        "seconds": loaded.config["seconds"],
+        "code_version": {
+            "training": loaded.config["code_version"],
+            "measuring": loaded.metrics["code_version"],
+        },
+        "name": f"{kind(config)}-seed{config['seed']}",
+        "folder": loaded.folder,
+    }
 
 
 def read_runs(root: Path) -> list[dict[str, Any]]:

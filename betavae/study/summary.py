@@ -13,12 +13,12 @@ from safetensors.numpy import load_file
 
 from betavae import metrics
 from betavae.checkpoints import CheckpointError
-from betavae.config import TrainingConfig, log_beta_norm
+from betavae.config import TrainingConfig, log_beta_norm, title
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
 from betavae.metrics.udr import udr
-from betavae.study.kinds import by_kind, is_long, pictures, title, weighted, who
+from betavae.study.kinds import by_kind, is_long, pictures, weighted, who
 from betavae.study.score import CODES, read_runs
 from betavae.version import code_version
 
@@ -160,6 +160,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "learning_rate": config["learning_rate"],
         "warm_up": config["warm_up"],
         "decay": config["decay"],
+        "growth": config.get("growth", 0),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(objective),

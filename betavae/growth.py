@@ -1,0 +1,101 @@
+"""A code that grows: what is worth most to the picture first, sorted, and then the rest.
+
+All latents at once share what there is to tell: three or four hold a place that two could hold, and
+no penalty takes them apart again. Burgess et al. (2018) let the code grow by its capacity. Here it
+grows in four parts, each of `growth` steps but the last:
+
+1. β KL alone, β falling geometrically from `PRESSURE` to 1: three latents of 2D shapes are worth
+   their nats by then, for the place and the size;
+2. the objective, which sorts them: the total correlation of three latents is soon told;
+3. KL alone again. The latents that have stayed silent start afresh, with weights that let them be
+   heard, as Sokar et al. (ICML 2023) recycle dormant units: a silent latent and a decoder that does
+   not listen to it keep each other silent at any β;
+4. the objective, to the end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from betavae.config import TrainingConfig
+from betavae.metrics.reconstruction import ACTIVE_NATS
+from betavae.model import VAE
+
+PRESSURE = 300.0  # of 2D shapes no latent is worth its nats above β = 130 or so
+FAINT = 0.1  # how weakly latents are spoken and heard at the start, of what He's weights would
+MEAN_GAIN, LOG_VARIANCE, HEARD = 5.0, -4.0, 3.0  # of a latent that starts afresh
+
+
+def kl_weight(config: TrainingConfig, step: int) -> float | None:
+    """β of this step if KL alone is the regulariser; None if the objective is."""
+    part = step // config.growth if config.growth else 3
+    if part == 0:
+        return PRESSURE ** (1 - step / config.growth)
+    return 1.0 if part == 2 else None
+
+
+def starts_afresh(config: TrainingConfig, step: int) -> bool:
+    """Whether silent latents start afresh before this step."""
+    return config.growth > 0 and step == 2 * config.growth
+
+
+@torch.no_grad()
+def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
+    """Weights to grow from: He et al.'s (2015), which lose no signal over ten layers, but latents
+    that are hardly spoken or heard, and an empty picture as bright as `images` (N, C, 64, 64)."""
+    for module in vae.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            module.weight.normal_(0, math.sqrt(2 / _inputs(module)), generator=generator)
+            module.bias.zero_()
+    vae.encoder[-1].weight *= FAINT
+    vae.decoder[0].weight *= 2 * FAINT
+    last = [module for module in vae.decoder if hasattr(module, "weight")][-1]
+    last.weight *= FAINT
+    brightness = images.mean((0, 2, 3)).clamp(0.01, 0.99).logit()
+    last.bias.copy_(brightness.repeat_interleave(len(last.bias) // len(brightness)))
+
+
+def _inputs(module: nn.Module) -> float:
+    """How many numbers one output is a sum of."""
+    if isinstance(module, nn.ConvTranspose2d):  # a pixel sees every second tap each way
+        return module.in_channels * module.weight[0, 0].numel() / math.prod(module.stride)
+    return module.weight[0].numel()
+
+
+@torch.no_grad()
+def start_afresh(vae: VAE, kl: Tensor, generator: torch.Generator) -> list[int]:
+    """Give the silent latents fresh weights, and return their indices.
+
+    kl  mean KL of each latent over recent pictures (L,), in nats
+    """
+    head, first = vae.encoder[-1], vae.decoder[0]
+    heard = first.weight[:, kl >= ACTIVE_NATS]
+    spread = float(heard.std() if heard.numel() else first.weight.std())
+    silent = (kl < ACTIVE_NATS).nonzero().flatten().tolist()
+    for latent in silent:
+        bound = MEAN_GAIN / math.sqrt(head.in_features)
+        head.weight[latent] = _uniform(head.in_features, bound, generator)
+        head.bias[latent] = 0
+        head.weight[vae.latents + latent] = 0
+        head.bias[vae.latents + latent] = LOG_VARIANCE
+        first.weight[:, latent] = _uniform(first.out_features, HEARD * spread, generator)
+    return silent
+
+
+@torch.no_grad()
+def close(vae: VAE, latents: list[int]) -> None:
+    """Make q(z_l|x) the prior for these latents: mean 0 and variance 1, whatever the picture.
+
+    The mean of a silent latent still moves by a hundredth, and scores that bin or rank means read
+    it as they read any other.
+    """
+    head = vae.encoder[-1]
+    rows = [row for latent in latents for row in (latent, vae.latents + latent)]
+    head.weight[rows], head.bias[rows] = 0, 0
+
+
+def _uniform(size: int, bound: float, generator: torch.Generator) -> Tensor:
+    return (2 * torch.rand(size, generator=generator) - 1) * bound
