@@ -115,7 +115,7 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"{data['training_pictures']:,} pictures ({data['crop']}) for {training['steps_done']:,} "
         f"steps of {training['batch_size']}, seed {training['seed']}, "
         f"{config['seconds'] / 60:.0f} minutes on a CPU core or better, by code version "
-        f"`{config['code_version']}`.{_beta_norm(config)}",
+        f"`{config['code_version']}`.{_beta_norm(config)}{_growth(training)}",
         *_selection(config),
     ]
 
@@ -123,6 +123,17 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
 def _beta_norm(config: dict[str, Any]) -> str:
     found = config.get("log_beta_norm")
     return "" if found is None else f" log β_norm = log(β·M/N) = {found}."
+
+
+def _growth(training: dict[str, Any]) -> str:
+    steps = training.get("growth")
+    if not steps:
+        return ""
+    return (
+        f" Its code grew (`betavae/growth.py`): {steps:,} steps of KL alone whose β falls to 1, "
+        f"{steps:,} of the objective, then the silent latents started afresh for {steps:,} of KL "
+        "alone, and the objective had the rest."
+    )
 
 
 def _selection(config: dict[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ import torch
 from small_runs import QUIET, assert_same, small_config
 from torch import nn
 
-from betavae import checkpoints, growth
+from betavae import bundles, checkpoints, growth
+from betavae.card import model_card
 from betavae.config import learning_rate, log_beta_norm, title
 from betavae.distributed import Processes
 from betavae.model import ARCHITECTURES, VAE
@@ -150,6 +151,14 @@ def test_it_is_named():
     assert title(config) == OBJECTIVES["beta-tcvae"].titled({"beta": 8.0})
     assert kind({**config, "growth": 3000}) == "conv-beta-tcvae-beta8-growth3000"
     assert kind(config) == kind({**config, "growth": 0}) == "conv-beta-tcvae-beta8"
+
+
+def test_its_card_says_how_it_grew_and_how_to_do_it_again():
+    config = bundles.load("shapes2d-beta-vae").config
+    config["training"] = {**config["training"], "growth": 3000}
+    card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
+    assert "Its code grew" in card and "3,000 steps of KL alone" in card
+    assert " --growth 3000 " in card
 
 
 def test_a_grown_run_has_no_place_in_the_sweep_over_beta():
