@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import betavae.packaging
@@ -101,3 +102,27 @@ def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):
     assert drawn[1][1] > 1.7 * drawn[0][1], "a block of rows a model"
     assert cli.main(["tuning", str(PROJECT / "weights" / "celeba-vae")]) == 1
     assert "celeba-vae is no model of 2D shapes" in capsys.readouterr().err
+
+
+def test_evaluate_with_silent_latents_closed_measures_the_prior_there_and_writes_nothing(
+    monkeypatch, capsys
+):
+    name = "shapes2d-vae"  # z4 is silent
+    measured = []
+
+    def evaluate(vae, *data, seed):
+        measured.append(vae)
+        return {"protocol": "none", "scores": {}}
+
+    monkeypatch.setattr(betavae.packaging, "evaluate", evaluate)
+    monkeypatch.setattr(betavae.packaging, "measure", lambda *given: pytest.fail("it was written"))
+    assert cli.main(["evaluate", str(PROJECT / "weights" / name), "--close-silent"]) == 0
+    silent = [latent.index for latent in bundles.load(name).latents if not latent.active]
+    assert (
+        silent
+        and f"closed: {', '.join(f'z{index}' for index in silent)}" in capsys.readouterr().out
+    )
+    with torch.no_grad():
+        posterior = measured[0].encode(torch.rand(4, 1, 64, 64))
+    closed = (posterior.mean == 0).all(0) & (posterior.log_variance == 0).all(0)
+    assert closed.nonzero().flatten().tolist() == silent

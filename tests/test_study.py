@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from betavae import cli, metrics
+from betavae import bundles, cli, metrics
 from betavae.checkpoints import CheckpointError
 from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
 from betavae.study.kinds import kind, who
-from betavae.study.score import CODES, SCORES, read_runs
+from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.ui import training as training_tab
@@ -51,6 +51,22 @@ def test_spread_is_the_papers_two_means():
     assert found["mean"] == pytest.approx(0.725)
     assert found["sd"] == pytest.approx(np.std([0.5, 0.9, 0.7, 0.8], ddof=1))
     assert found["top_half"] == pytest.approx(0.85)
+
+
+def test_a_bundle_stands_in_for_the_run_that_it_was_made_from():
+    bundle = bundles.load("shapes2d-vae")
+    run = read_bundle(bundle.folder)
+    seed = bundle.config["training"]["seed"]
+    assert run["name"] == f"{kind(run['config'])}-seed{seed}"
+    assert run["code_version"]["training"] == bundle.config["code_version"]
+    (row,) = summarise([run], {})["models"]
+    assert row["title"] == bundle.title and row["seeds"] == [seed]
+    for name in metrics.METRICS:
+        assert row["scores"][name]["mean"] == pytest.approx(
+            bundle.metrics["scores"][name], abs=1e-5
+        )
+    with pytest.raises(ValueError, match="celeba-vae is no model of 2D shapes"):
+        read_bundle(bundles.load("celeba-vae").folder)
 
 
 def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path):
