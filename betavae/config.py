@@ -71,6 +71,13 @@ class TrainingConfig:
         for name in ("warm_up", "growth"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        if self.growth and 3 * self.growth >= self.steps:
+            raise ValueError(
+                f"Three parts of {self.growth} steps leave none of {self.steps} for the objective: "
+                "growth must be under a third of the steps."
+            )
+        if self.growth and self.objective == "capacity":
+            raise ValueError("capacity lets the code grow by itself: growth must be 0 with it.")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -7,10 +7,12 @@ grows in four parts, each of `growth` steps but the last:
 1. β KL alone, β falling geometrically from `PRESSURE` to 1: three latents of 2D shapes are worth
    their nats by then, for the place and the size;
 2. the objective, which sorts them: the total correlation of three latents is soon told;
-3. KL alone again. The latents that have stayed silent start afresh, with weights that let them be
-   heard, as Sokar et al. (ICML 2023) recycle dormant units: a silent latent and a decoder that does
-   not listen to it keep each other silent at any β;
+3. KL alone again. The latents that have stayed silent start afresh, as dormant units do in
+   Sokar et al. (ICML 2023), with weights that let them be heard: a silent latent and a decoder that
+   does not listen to it keep each other silent at any β. The learning rate warms up once more;
 4. the objective, to the end.
+
+What an objective learns itself, FactorVAE's discriminator say, stands still in 1 and 3.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def _inputs(module: nn.Module) -> float:
 def start_afresh(vae: VAE, kl: Tensor, generator: torch.Generator) -> list[int]:
     """Give the silent latents fresh weights, and return their indices.
 
-    kl  mean KL of each latent over recent pictures (L,), in nats
+    kl  mean KL of each latent over the last batch (L,), in nats
     """
     head, first = vae.encoder[-1], vae.decoder[0]
     heard = first.weight[:, kl >= ACTIVE_NATS]

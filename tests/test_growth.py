@@ -36,14 +36,14 @@ def test_kl_alone_falls_to_its_own_weight_then_the_objective_takes_turns_with_it
 
 
 def test_the_learning_rate_warms_up_once_more_for_the_latents_that_start():
-    config = small_config(growth=100, warm_up=10, decay="none", learning_rate=1.0)
+    config = small_config(growth=100, steps=1000, warm_up=10, decay="none", learning_rate=1.0)
     rates = [learning_rate(config, step) for step in (0, 9, 199, 200, 204, 209, 300)]
     assert rates == pytest.approx([0.1, 1, 1, 0.1, 0.5, 1, 1])
 
 
 def test_each_part_trains_on_its_own_regulariser(smooth_pictures, tmp_path):
     """KL of the weight that is due, or the objective's value."""
-    run = Run(tmp_path, small_config(growth=4), smooth_pictures(16), Processes())
+    run = Run(tmp_path, small_config(growth=4, steps=16), smooth_pictures(16), Processes())
     images, noise = run.batch()
     posterior = run.vae.encode(images)
     z, kl = posterior.reparameterise(noise), posterior.kl().sum(1).mean()
@@ -112,14 +112,14 @@ def test_nothing_starts_afresh_where_all_are_active(random):
 def test_a_run_resumed_on_either_side_of_the_fresh_start_equals_one_that_was_not_stopped(
     smooth_pictures, tmp_path
 ):
-    """Eight steps; after the sixth, silent latents start afresh."""
-    config = small_config(growth=3)
+    """Eight steps; after the fourth, silent latents start afresh."""
+    config = small_config(growth=2)
     data, processes = smooth_pictures(16), Processes()
     whole = Run(tmp_path / "whole", config, data, processes)
     (tmp_path / "whole").mkdir()
     pace = dataclasses.replace(QUIET, history_steps=8)
     train(whole, data, pace)
-    for stop in (5, 6, 7):
+    for stop in (3, 4, 5):
         folder = tmp_path / f"stopped-{stop}"
         folder.mkdir()
         run = Run(folder, config, data, processes)
@@ -131,12 +131,12 @@ def test_a_run_resumed_on_either_side_of_the_fresh_start_equals_one_that_was_not
 
 
 def test_silent_latents_of_a_run_are_heard_after_the_step_that_is_due(smooth_pictures, tmp_path):
-    run = Run(tmp_path, small_config(growth=3), smooth_pictures(16), Processes())
+    run = Run(tmp_path, small_config(growth=2), smooth_pictures(16), Processes())
     heads = []
     for _ in range(8):
         run.train_step()
         heads.append(run.vae.encoder[-1].weight[run.config.latents :].abs().sum().item())
-    assert heads[5] == 0 and heads[4] > 0, "after step 6 log-variances start from a constant"
+    assert heads[3] == 0 and heads[2] > 0, "after step 4 log-variances start from a constant"
 
 
 def test_it_is_named():
@@ -161,9 +161,26 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     assert " --growth 3000 " in card
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"growth": 3, "steps": 9}, "Three parts of 3 steps leave none of 9 for the objective"),
+        ({"growth": -1}, "growth is -1; it must be 0 or more"),
+        (
+            {"growth": 2, "objective": "capacity", "objective_settings": {}},
+            "capacity lets the code grow by itself",
+        ),
+    ],
+)
+def test_growth_that_leaves_the_objective_nothing_is_refused(changes, told):
+    with pytest.raises(ValueError, match=told):
+        small_config(**changes)
+    assert small_config(growth=3, steps=10).growth == 3
+
+
 def test_a_grown_run_has_no_place_in_the_sweep_over_beta():
     assert log_beta_norm(small_config()) is not None
-    assert log_beta_norm(small_config(growth=3)) is None
+    assert log_beta_norm(small_config(growth=2)) is None
 
 
 def test_a_closed_latent_is_the_prior_and_no_other_changes(random):

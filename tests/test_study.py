@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import gradio as gr
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
+from betavae.bundle import BundleError
 from betavae.checkpoints import CheckpointError
 from betavae.study import plots
 from betavae.study import summary as summary_module
@@ -22,6 +24,7 @@ from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.ui import training as training_tab
+from betavae.ui.verdict import means_over_seeds
 
 PROJECT = Path(__file__).parents[1]
 
@@ -53,7 +56,7 @@ def test_spread_is_the_papers_two_means():
     assert found["top_half"] == pytest.approx(0.85)
 
 
-def test_a_bundle_stands_in_for_the_run_that_it_was_made_from():
+def test_a_bundle_stands_in_for_the_run_that_it_was_made_from(tmp_path):
     bundle = bundles.load("shapes2d-vae")
     run = read_bundle(bundle.folder)
     seed = bundle.config["training"]["seed"]
@@ -61,12 +64,33 @@ def test_a_bundle_stands_in_for_the_run_that_it_was_made_from():
     assert run["code_version"]["training"] == bundle.config["code_version"]
     (row,) = summarise([run], {})["models"]
     assert row["title"] == bundle.title and row["seeds"] == [seed]
+    others = [{**run, "config": {**run["config"], "seed": seed + more}} for more in (1, 2)]
+    (row,) = summarise([run, *others], {})["models"]
+    assert len(row["seeds"]) == 3 and "chosen_seed" not in row, "it keeps no codes to choose by"
+    (row,) = summarise([run], {})["models"]
     for name in metrics.METRICS:
         assert row["scores"][name]["mean"] == pytest.approx(
             bundle.metrics["scores"][name], abs=1e-5
         )
     with pytest.raises(ValueError, match="celeba-vae is no model of 2D shapes"):
         read_bundle(bundles.load("celeba-vae").folder)
+    copy = shutil.copytree(bundle.folder, tmp_path / "damaged")
+    config = json.loads((copy / "config.json").read_text())
+    del config["seconds"]
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BundleError, match="damaged is damaged: it lacks 'seconds'"):
+        read_bundle(copy)
+
+
+def test_a_bundle_whose_run_is_at_hand_is_counted_once(three_seeds, monkeypatch, capsys):
+    (run,) = [r for r in read_runs(three_seeds) if r["name"] == "conv-beta-vae-beta4-seed1"]
+    monkeypatch.setattr("betavae.study.score.read_bundle", lambda path: {**run, "folder": None})
+    (three_seeds / "baselines.json").write_text("{}")
+    words = ["study", str(three_seeds), "--to", str(three_seeds / "study")]
+    assert cli.main([*words, "--bundles", "weights/some"]) == 0
+    study = read_study(three_seeds / "study")
+    assert [row["seeds"] for row in study["models"]] == [[0, 1, 2]] * 2
+    assert "chosen_seed" in study["models"][1], "of the run, whose codes are kept"
 
 
 def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path):
@@ -187,9 +211,28 @@ def test_a_longer_training_stands_beside_the_usual_one(three_seeds, tmp_path):
     again = added(longer, {}, both)  # and is known again
     assert [row["seeds"] for row in again["models"]] == [[0, 1, 2], [0]] * 2
     assert len(again["sweep"]) == 8
-    plots.rate_distortion(both, tmp_path / "both.png")
-    plots.rate_distortion(earlier, tmp_path / "earlier.png")
-    assert (tmp_path / "both.png").read_bytes() != (tmp_path / "earlier.png").read_bytes()
+    plots.rate_distortion(both, tmp_path / "edged.png")
+    for point in both["sweep"]:
+        point["pictures"] = 256_000
+    plots.rate_distortion(both, tmp_path / "plain.png")
+    assert (tmp_path / "edged.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
+
+
+def test_a_grown_model_stands_apart_from_the_papers(three_seeds):
+    runs = read_runs(three_seeds)
+    grown = [{**run, "config": {**run["config"], "growth": 1}} for run in read_runs(three_seeds)]
+    summary = summarise([*grown, *runs], {})
+    assert [(who(row), row["paper"]) for row in summary["models"]] == [
+        ("VAE (β = 1), conv", 61.58),
+        ("VAE (β = 1), grown, conv, parts of 1", None),
+        ("β-VAE (β = 4), conv", 99.23),
+        ("β-VAE (β = 4), grown, conv, parts of 1", None),
+    ]
+    assert summary["curves"] == summarise(runs, {})["curves"]
+    assert means_over_seeds({"models": summary["models"]}).keys() == set()  # of another length
+    for row in summary["models"]:
+        row |= {"steps": 16_000, "batch_size": 16}
+    assert list(means_over_seeds(summary)) == ["VAE (β = 1)", "β-VAE (β = 4)"]
 
 
 def test_a_seed_is_chosen_without_any_factor(three_seeds):

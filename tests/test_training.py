@@ -224,10 +224,11 @@ def test_the_first_process_measures_the_speed_for_all(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_compute_what_one_does(picture_folder, tmp_path):
-    """With an objective that is no mean over the pictures of a batch."""
+@pytest.mark.parametrize("growth", ["0", "3"])
+def test_two_processes_compute_what_one_does(growth, picture_folder, tmp_path):
+    """With an objective that is no mean over a batch's pictures, and with a code that grows."""
     one, two = tmp_path / "one", tmp_path / "two"
-    steps = ("--steps", "12", "--objective", "beta-tcvae")
+    steps = ("--steps", "12", "--objective", "beta-tcvae", "--growth", growth)
     assert cli.main(command(picture_folder, one, *steps)) == 0
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     process = start(command(picture_folder, two, *steps), (*launcher, "-m", "betavae"))

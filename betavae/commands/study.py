@@ -49,7 +49,10 @@ def _study(options: argparse.Namespace) -> None:
     from betavae.study.summary import measure_baselines, summarise, write
     from betavae.study.table import markdown, read_study, study_folder
 
-    runs = [*read_runs(options.runs), *map(read_bundle, options.bundles)]
+    known = {run["name"]: run for run in read_runs(options.runs)}
+    for run in map(read_bundle, options.bundles):
+        known.setdefault(run["name"], run)  # of a bundle whose run is at hand, the run itself
+    runs = list(known.values())
     if not runs:
         raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
     folder = options.to or study_folder()
@@ -60,6 +63,7 @@ def _study(options: argparse.Namespace) -> None:
             found = measure_baselines(
                 Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
             )
+        options.runs.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(found))
     baselines = json.loads(kept.read_text()) if kept.is_file() else {}
     summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)

@@ -37,6 +37,8 @@ def who(row: dict[str, Any]) -> str:
     """A kind's name in the table and in the curves, such as "VAE (β = 1), conv"; `row` has its
     "title", "architecture", "steps" and "batch_size"."""
     parts = [row["title"], row["architecture"]]
+    if row.get("growth"):
+        parts.append(f"parts of {row['growth']:,}")
     if is_long(row):
         parts.append(f"{pictures(row) / 1e6:.3g} M pictures")
     return ", ".join(parts)

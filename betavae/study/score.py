@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import checkpoints
-from betavae.bundle import load
+from betavae.bundle import BundleError, load
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
 from betavae.study.kinds import kind
 from betavae.version import code_version
 
 SCORES, CODES = "scores.json", "codes.safetensors"
+MEASURED = ("validation", "metrics", "curves", "classifier")  # what `evaluate_shapes` finds
 COMPARED = 2_000  # validation pictures whose codes are kept, to compare seeds with each other
 
 
@@ -49,26 +50,30 @@ def _keep_codes(folder: Path, vae: VAE, validation) -> None:
 
 
 def read_bundle(folder: Path) -> dict[str, Any]:
-    """A bundle of 2D shapes as the run that it was packaged from, which may be elsewhere by now.
+    """A bundle of 2D shapes as the run that it was packaged from, which may be elsewhere by now:
+    its "folder" is None.
 
     Raises BundleError for a damaged bundle, and ValueError for one that was measured without known
     factors.
     """
     loaded = load(folder)
-    if "curves" not in loaded.metrics:
+    if loaded.config["data"]["name"] != "shapes2d":
         raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
-    config = {k: v for k, v in loaded.config["training"].items() if k != "steps_done"}
-    return {
-        **loaded.metrics,
-        "config": config,
-        "seconds": loaded.config["seconds"],
-        "code_version": {
-            "training": loaded.config["code_version"],
-            "measuring": loaded.metrics["code_version"],
-        },
-        "name": f"{kind(config)}-seed{config['seed']}",
-        "folder": loaded.folder,
-    }
+    try:
+        config = {k: v for k, v in loaded.config["training"].items() if k != "steps_done"}
+        return {
+            **{part: loaded.metrics[part] for part in MEASURED},
+            "config": config,
+            "seconds": loaded.config["seconds"],
+            "code_version": {
+                "training": loaded.config["code_version"],
+                "measuring": loaded.metrics["code_version"],
+            },
+            "name": f"{kind(config)}-seed{config['seed']}",
+            "folder": None,
+        }
+    except KeyError as error:
+        raise BundleError(f"The bundle {loaded.name} is damaged: it lacks {error}.") from error
 
 
 def read_runs(root: Path) -> list[dict[str, Any]]:

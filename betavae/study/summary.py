@@ -132,16 +132,17 @@ def spread(values: list[float]) -> dict[str, Any]:
 
 
 def by_weight(row: dict[str, Any]) -> tuple:
-    """Sorts rows by network, the paper's objective first, the weights' numbers (4 before 16), and
-    length."""
+    """Sorts rows by network, the paper's objective first, the weights' numbers (4 before 16),
+    length and growth."""
     other = row["objective"] not in ("vae", "beta-vae")
     weights = tuple(row["settings"].values())
-    return row["architecture"], other, row["objective"], weights, pictures(row)
+    grown = row.get("growth", 0)  # earlier studies do not say
+    return row["architecture"], other, row["objective"], weights, pictures(row), grown
 
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     config = group[0]["config"]
-    objective = weighted(config)
+    objective, usual = weighted(config), not (is_long(config) or config.get("growth"))
     scores = {
         name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
     }
@@ -163,14 +164,14 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "growth": config.get("growth", 0),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
-        "paper": PAPER.get(objective),
-        "earlier": EARLIER.get(objective),
+        "paper": PAPER.get(objective) if usual else None,
+        "earlier": EARLIER.get(objective) if usual else None,
         "scores": scores,
         "validation": {
             name: spread([run["validation"][name] for run in group]) for name in VALIDATION
         },
     }
-    if len(group) > 2:
+    if len(group) > 2 and all(run["folder"] for run in group):  # a bundle keeps other codes
         best, scores = choose_seed(group)
         row |= {"udr": [round(s, 4) for s in scores], "chosen_seed": best["config"]["seed"]}
     return row
@@ -211,7 +212,7 @@ def _everyone(groups, baselines) -> list[tuple[str, list[dict[str, Any]]]]:
     shown = []
     for _, group in sorted(groups.items()):
         config = group[0]["config"]
-        if weighted(config) in HEADLINE and not is_long(config):
+        if weighted(config) in HEADLINE and not (is_long(config) or config.get("growth")):
             shown.append((who({**config, "title": title(config)}), group))
     return [*shown, *baselines.items()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from betavae.study.kinds import USUAL, is_long
+from betavae.study.kinds import USUAL, pictures
 
 Scored = dict[str, dict[str, float]]  # a model's title -> its scores
 CLEARLY = 1.0  # dB
@@ -38,7 +38,7 @@ def shapes_verdict(
 
 
 def means_over_seeds(study: dict[str, Any]) -> Scored:
-    """Of a study's `conv` models with three seeds or more, all of the usual length, what
+    """Of a study's `conv` models with three seeds or more, of the usual length and not grown, what
     `shapes_verdict` compares."""
     return {
         row["title"]: {
@@ -46,8 +46,12 @@ def means_over_seeds(study: dict[str, Any]) -> Scored:
             "reconstruction": row["validation"]["reconstruction"]["mean"],
         }
         for row in study.get("models", [])
-        if row["architecture"] == "conv" and len(row["seeds"]) > 2 and not is_long(row)
+        if row["architecture"] == "conv" and len(row["seeds"]) > 2 and _usual(row)
     }
+
+
+def _usual(row: dict[str, Any]) -> bool:
+    return pictures(row) == USUAL and not row.get("growth")
 
 
 def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
