@@ -251,6 +251,8 @@ class TestCompare:
             training = bundle.config["training"]
             assert row.endswith(f"{training['steps'] * training['batch_size'] / 1e6:.2f}")
         shapes = [bundles.load(name) for name in bundles.names() if name.startswith("shapes2d")]
+        grown = any(bundle.config["training"].get("growth") for bundle in shapes)
+        assert ("“Grown”" in page.inner_text("#every")) == grown
         named = page.locator("#every .scatter li").all_inner_texts()
         assert all(any(bundle.title in text for text in named) for bundle in shapes)
         tips = [d.get_attribute("title") for d in page.locator("#every .scatter .field i").all()]

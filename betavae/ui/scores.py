@@ -33,6 +33,10 @@ DIGITS = {  # of the scores of 2D shapes that are shown
     "active_latents": 0,
 }
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
+GROWN = (
+    "“Grown”: a few latents are learned first and sorted by the objective; only then do the others "
+    "start, for what is left to tell."
+)
 SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
 BETTER = {
@@ -70,6 +74,8 @@ def every_model(studio: Studio, names: list[str]) -> str:
         words = shapes_verdict(models, base, means_over_seeds(_study()))
     else:
         words = faces_verdict(models, base)
+    if any(studio.bundles[name].config.get("training", {}).get("growth") for name in names):
+        words.append(GROWN)
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
     return (
         table(lines, "headline", marked)
