@@ -54,7 +54,7 @@ def test_faces_must_be_one_decibel_sharper_with_as_many_latents():
     assert "sharpest: VAE (20.00 dB)" in first and "shortest code: C (8.0 nats)" in first
     assert "stand for an attribute: B (4)" in first
     # B is not sharp enough, C has an active latent too few, D one that stands for an attribute
-    assert second.endswith(": VAE, A.")
+    assert second.endswith(": VAE; A.")
 
 
 def test_nobody_better_is_said_and_nothing_without_a_beta_vae():

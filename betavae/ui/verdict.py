@@ -102,4 +102,4 @@ def _against(models: Scored, beta_vae: str | None, claim: str, beats) -> list[st
     if beta_vae not in models:
         return []
     better = [title for title, scores in models.items() if beats(scores, models[beta_vae])]
-    return [f"{claim}: {', '.join(better) or 'none of these'}."]
+    return [f"{claim}: {'; '.join(better) or 'none of these'}."]
