@@ -68,9 +68,9 @@ class TrainingConfig:
             raise ValueError(
                 f"The learning rate is {self.learning_rate}; it must be a finite number above 0."
             )
-        for name in ("warm_up", "growth"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        for told, steps in (("warm-up", self.warm_up), ("growth", self.growth)):
+            if steps < 0:
+                raise ValueError(f"The {told} is {steps} steps; it must be 0 or more.")
         if self.growth and 3 * self.growth >= self.steps:
             raise ValueError(
                 f"Three parts of {self.growth} steps leave none of {self.steps} for the objective: "

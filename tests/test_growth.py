@@ -165,7 +165,7 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     ("changes", "told"),
     [
         ({"growth": 3, "steps": 9}, "Three parts of 3 steps leave none of 9 for the objective"),
-        ({"growth": -1}, "growth is -1; it must be 0 or more"),
+        ({"growth": -1}, "The growth is -1 steps; it must be 0 or more"),
         (
             {"growth": 2, "objective": "capacity", "objective_settings": {}},
             "capacity lets the code grow by itself",
