@@ -12,6 +12,7 @@ from betavae.metrics.codes import BATCH, CodeFunction, FactorSource
 
 SHAPE, SCALE, ORIENTATION, X, Y = range(len(FACTOR_NAMES))
 STRIDE = 2  # of the 32 x 32 places every other one, each way
+LARGEST = 2.5  # of a mean code, standard deviations of the prior: full colour, the curves' edges
 # How many settings of the factors that are not shown are averaged over; the same at every point.
 PLACE_SETTINGS, SCALE_SETTINGS, TURN_SETTINGS = 4, 24, 8
 

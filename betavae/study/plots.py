@@ -19,7 +19,7 @@ from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.metrics.shapes import TITLES
 from betavae.study.kinds import USUAL
 from betavae.study.summary import HEADLINE, PAPER
-from betavae.tuning import Tuning
+from betavae.tuning import LARGEST, Tuning
 
 STYLE = {
     "font.size": 9,
@@ -138,16 +138,18 @@ def tunings(bundles: list[Bundle], found: list[Tuning], path: Path) -> None:
 
 
 def _tuned(column, tuned: Tuning, latent: int) -> None:
-    """One latent's map and its two families of curves; 2.5 standard deviations of the prior are the
-    ends of the colours and of the axes."""
+    """One latent's map and its two families of curves; LARGEST standard deviations of the prior
+    are the ends of the colours and of the axes."""
     place, *curves = column
-    place.imshow(tuned.place[latent], vmin=-2.5, vmax=2.5, cmap="PuOr_r", interpolation="bilinear")
+    place.imshow(
+        tuned.place[latent], vmin=-LARGEST, vmax=LARGEST, cmap="PuOr_r", interpolation="bilinear"
+    )
     place.set(xticks=[], yticks=[])
     for panel, lines in zip(curves, (tuned.scale[latent], tuned.orientation[latent]), strict=True):
         for name, line in zip(SHAPE_NAMES, lines, strict=True):
             panel.plot(line, label=name, lw=1)
         panel.axhline(0, c="grey", lw=0.5)
-        panel.set(xticks=[], yticks=[], ylim=(-2.5, 2.5))
+        panel.set(xticks=[], yticks=[], ylim=(-LARGEST, LARGEST))
 
 
 def _long(point: dict[str, Any]) -> bool:

@@ -9,11 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from betavae.data.shapes2d import SHAPE_NAMES
+from betavae.tuning import LARGEST
 from betavae.ui.markup import picture
 from betavae.ui.studio import Studio
 
 LOW, MIDDLE, HIGH = ((29, 78, 216), (245, 245, 244), (234, 88, 12))
-LARGEST = 2.5  # of a mean code, standard deviations of the prior: full colour, the curves' edges
 WIDE, TALL = 100, 56
 ABOUT = (
     "The mean of each latent over the picture (blue below nought, orange above), then by size and "
