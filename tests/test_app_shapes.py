@@ -129,6 +129,16 @@ class TestFactors:
                 int
             ).tolist()
 
+    def test_on_a_phone_the_buttons_hold_their_words(self, phone):
+        phone.locator("#data").get_by_label("2D shapes").click()
+        phone.get_by_role("button", name="Random shape").wait_for()
+        for button in phone.locator("#faces-row button").all():
+            spare = button.evaluate(
+                "b => { const words = document.createRange(); words.selectNodeContents(b);"
+                " return b.clientWidth - words.getBoundingClientRect().width }"
+            )
+            assert spare > 4, button.inner_text()
+
     def test_on_a_phone_nothing_overflows(self, phone):
         phone.get_by_role("tab", name="Compare").click()
         phone.locator("#compare-data").get_by_label("2D shapes").click()
