@@ -132,6 +132,14 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in root().glob("*/config.json"))
 
 
+def load_shapes(name_or_folder: str | Path) -> Bundle:
+    """`load`, for what needs known factors; raises ValueError for a bundle of other data."""
+    loaded = load(name_or_folder)
+    if loaded.config["data"]["name"] != "shapes2d":
+        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+    return loaded
+
+
 def load(name_or_folder: str | Path) -> Bundle:
     """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)

@@ -79,12 +79,18 @@ class TrainingConfig:
         if self.growth and self.objective == "capacity":
             raise ValueError("capacity lets the code grow by itself: growth must be 0 with it.")
 
+    @property
+    def fresh_start(self) -> int | None:
+        """The step at which silent latents start afresh; None for a run that does not grow."""
+        return 2 * self.growth or None
+
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine to zero at the last step."""
+    """Linear warm-up, once more for latents that start afresh; then half a cosine to zero at the
+    last step."""
     rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
-    if config.growth and step >= 2 * config.growth:  # latents start afresh: it warms up again
-        rate *= min(1.0, (step - 2 * config.growth + 1) / max(1, config.warm_up))
+    if config.fresh_start and step >= config.fresh_start:
+        rate *= min(1.0, (step - config.fresh_start + 1) / max(1, config.warm_up))
     if config.decay == "none":
         return rate
     done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)

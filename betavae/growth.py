@@ -39,11 +39,6 @@ def kl_weight(config: TrainingConfig, step: int) -> float | None:
     return 1.0 if part == 2 else None
 
 
-def starts_afresh(config: TrainingConfig, step: int) -> bool:
-    """Whether silent latents start afresh before this step."""
-    return config.growth > 0 and step == 2 * config.growth
-
-
 @torch.no_grad()
 def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
     """Weights to grow from: He et al.'s (2015), which lose no signal over ten layers, but latents

@@ -173,7 +173,7 @@ class Run:
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
         kl = posterior.kl().detach().mean(0)
-        if growth.starts_afresh(self.config, self.step):
+        if self.step == self.config.fresh_start:
             growth.start_afresh(self.vae, self.processes.average(kl.clone()), self.generator)
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 

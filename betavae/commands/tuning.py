@@ -26,10 +26,7 @@ def _tuning(options: argparse.Namespace) -> None:
     from betavae.study import plots
     from betavae.tuning import tuning
 
-    loaded = [bundle.load(path) for path in options.bundles]
-    for each in loaded:
-        if each.config["data"]["name"] != "shapes2d":
-            raise ValueError(f"{each.name} is no model of 2D shapes, whose factors are known.")
+    loaded = [bundle.load_shapes(path) for path in options.bundles]
     shapes = Shapes2D(split="all")
     found = [tuning(lambda x, vae=each.vae: vae.encode(x).mean, shapes) for each in loaded]
     plots.tunings(loaded, found, options.to)

@@ -55,5 +55,10 @@ def pictures(config: dict[str, Any]) -> int:
     return config["steps"] * config["batch_size"]
 
 
+def is_plain(config: dict[str, Any]) -> bool:
+    """Neither longer than usual nor grown: what the paper's figures and the curves are about."""
+    return not (is_long(config) or config.get("growth"))
+
+
 def is_long(config: dict[str, Any]) -> bool:
     return pictures(config) > USUAL

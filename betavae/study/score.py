@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import checkpoints
-from betavae.bundle import BundleError, load
+from betavae.bundle import BundleError, load_shapes
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
 from betavae.study.kinds import kind
@@ -56,9 +56,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
     Raises BundleError for a damaged bundle, and ValueError for one that was measured without known
     factors.
     """
-    loaded = load(folder)
-    if loaded.config["data"]["name"] != "shapes2d":
-        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+    loaded = load_shapes(folder)
     try:
         config = {k: v for k, v in loaded.config["training"].items() if k != "steps_done"}
         return {

@@ -18,7 +18,7 @@ from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
 from betavae.metrics.udr import udr
-from betavae.study.kinds import by_kind, is_long, pictures, weighted, who
+from betavae.study.kinds import by_kind, is_long, is_plain, pictures, weighted, who
 from betavae.study.score import CODES, read_runs
 from betavae.version import code_version
 
@@ -142,7 +142,7 @@ def by_weight(row: dict[str, Any]) -> tuple:
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     config = group[0]["config"]
-    objective, usual = weighted(config), not (is_long(config) or config.get("growth"))
+    objective, plain = weighted(config), is_plain(config)
     scores = {
         name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
     }
@@ -164,8 +164,8 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "growth": config.get("growth", 0),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
-        "paper": PAPER.get(objective) if usual else None,
-        "earlier": EARLIER.get(objective) if usual else None,
+        "paper": PAPER.get(objective) if plain else None,
+        "earlier": EARLIER.get(objective) if plain else None,
         "scores": scores,
         "validation": {
             name: spread([run["validation"][name] for run in group]) for name in VALIDATION
@@ -212,7 +212,7 @@ def _everyone(groups, baselines) -> list[tuple[str, list[dict[str, Any]]]]:
     shown = []
     for _, group in sorted(groups.items()):
         config = group[0]["config"]
-        if weighted(config) in HEADLINE and not (is_long(config) or config.get("growth")):
+        if weighted(config) in HEADLINE and is_plain(config):
             shown.append((who({**config, "title": title(config)}), group))
     return [*shown, *baselines.items()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from betavae.study.kinds import USUAL, pictures
+from betavae.study.kinds import USUAL, is_plain, pictures
 
 Scored = dict[str, dict[str, float]]  # a model's title -> its scores
 CLEARLY = 1.0  # dB
@@ -40,18 +40,15 @@ def shapes_verdict(
 def means_over_seeds(study: dict[str, Any]) -> Scored:
     """Of a study's `conv` models with three seeds or more, of the usual length and not grown, what
     `shapes_verdict` compares."""
+    rows = [row for row in study.get("models", []) if is_plain(row) and pictures(row) == USUAL]
     return {
         row["title"]: {
             "mig": row["scores"]["mig"]["mean"],
             "reconstruction": row["validation"]["reconstruction"]["mean"],
         }
-        for row in study.get("models", [])
-        if row["architecture"] == "conv" and len(row["seeds"]) > 2 and _usual(row)
+        for row in rows
+        if row["architecture"] == "conv" and len(row["seeds"]) > 2
     }
-
-
-def _usual(row: dict[str, Any]) -> bool:
-    return pictures(row) == USUAL and not row.get("growth")
 
 
 def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
