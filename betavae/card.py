@@ -131,9 +131,14 @@ def _growth(training: dict[str, Any]) -> str:
         return ""
     return (
         f" Its code grew (`betavae/growth.py`): {steps:,} steps of KL alone whose β falls to 1, "
-        f"{steps:,} of the objective, then the silent latents started afresh for {steps:,} of KL "
+        f"{steps:,} of the objective, then {_fresh(training)} started afresh for {steps:,} of KL "
         "alone, and the objective had the rest."
     )
+
+
+def _fresh(training: dict[str, Any]) -> str:
+    most = training.get("fresh_latents")  # earlier runs do not say
+    return f"at most {most} of the silent latents" if most else "the silent latents"
 
 
 def _selection(config: dict[str, Any]) -> list[str]:
@@ -205,7 +210,8 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    growth = ["growth"] if training.get("growth") else []  # earlier runs do not say
+    # Earlier runs do not say.
+    growth = [name for name in ("growth", "fresh_latents") if training.get(name)]
     for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     return [

@@ -47,6 +47,7 @@ class TrainingConfig:
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
     growth: int = 0  # steps of each part in which the code grows: see betavae/growth.py
+    fresh_latents: int | None = None  # of the silent ones, how many start afresh then; None: all
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
@@ -75,6 +76,11 @@ class TrainingConfig:
             raise ValueError(
                 f"Three parts of {self.growth} steps leave none of {self.steps} for the objective: "
                 "growth must be under a third of the steps."
+            )
+        if self.fresh_latents is not None and not (self.growth and self.fresh_latents > 0):
+            raise ValueError(
+                f"fresh_latents is {self.fresh_latents}; it must be 1 or more, and only latents of "
+                "a run with growth start afresh."
             )
         if self.growth and self.objective == "capacity":
             raise ValueError("capacity lets the code grow by itself: growth must be 0 with it.")

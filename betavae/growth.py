@@ -12,6 +12,9 @@ grows in four parts, each of `growth` steps but the last:
    does not listen to it keep each other silent at any β. The learning rate warms up once more;
 4. the objective, to the end.
 
+Seven fresh latents share shape and turn among them, each a little of both. So it can be said how
+many start afresh (`fresh_latents`); the other silent ones are closed, and stay so.
+
 What an objective learns itself, FactorVAE's discriminator say, stands still in 1 and 3.
 """
 
@@ -63,8 +66,10 @@ def _inputs(module: nn.Module) -> float:
 
 
 @torch.no_grad()
-def start_afresh(vae: VAE, kl: Tensor, generator: torch.Generator) -> list[int]:
-    """Give the silent latents fresh weights, and return their indices.
+def start_afresh(
+    vae: VAE, kl: Tensor, generator: torch.Generator, most: int | None = None
+) -> list[int]:
+    """Give the silent latents fresh weights, `most` of them or all, and return the others.
 
     kl  mean KL of each latent over the last batch (L,), in nats
     """
@@ -72,14 +77,15 @@ def start_afresh(vae: VAE, kl: Tensor, generator: torch.Generator) -> list[int]:
     heard = first.weight[:, kl >= ACTIVE_NATS]
     spread = float(heard.std() if heard.numel() else first.weight.std())
     silent = (kl < ACTIVE_NATS).nonzero().flatten().tolist()
-    for latent in silent:
+    fresh = silent[:most]
+    for latent in fresh:
         bound = MEAN_GAIN / math.sqrt(head.in_features)
         head.weight[latent] = _uniform(head.in_features, bound, generator)
         head.bias[latent] = 0
         head.weight[vae.latents + latent] = 0
         head.bias[vae.latents + latent] = LOG_VARIANCE
         first.weight[:, latent] = _uniform(first.out_features, HEARD * spread, generator)
-    return silent
+    return silent[len(fresh) :]
 
 
 @torch.no_grad()

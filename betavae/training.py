@@ -61,6 +61,7 @@ class Run:
         )
         self.generator = torch.Generator().manual_seed(config.seed)  # flips, noise, fresh weights
         self.step, self.seconds = 0, 0.0
+        self.closed: list[int] = []  # latents that tell nothing for good
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
         self.code_version = code_version()
@@ -82,6 +83,7 @@ class Run:
             "global_generator": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
+            "closed": self.closed,
             "history": self.history,
             "recent": self.recent,
             "code_version": self.code_version,
@@ -99,6 +101,7 @@ class Run:
         torch.set_rng_state(state["global_generator"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.recent = state["history"], state["recent"]
+        self.closed = state.get("closed", [])  # earlier checkpoints do not say
 
     @classmethod
     def resume(cls, folder: Path, data, processes: Processes) -> Run:
@@ -174,7 +177,12 @@ class Run:
         self.step += 1
         kl = posterior.kl().detach().mean(0)
         if self.step == self.config.fresh_start:
-            growth.start_afresh(self.vae, self.processes.average(kl.clone()), self.generator)
+            most = self.config.fresh_latents
+            spare = growth.start_afresh(
+                self.vae, self.processes.average(kl.clone()), self.generator, most
+            )
+            self.closed = spare if most else []
+        growth.close(self.vae, self.closed)
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 
     def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from betavae.config import learning_rate, log_beta_norm, title
 from betavae.distributed import Processes
 from betavae.model import ARCHITECTURES, VAE
 from betavae.objectives import OBJECTIVES
-from betavae.study.kinds import kind
+from betavae.study.kinds import kind, who
 from betavae.training import Run, train
 
 
@@ -85,7 +85,7 @@ def test_silent_latents_start_afresh_and_the_others_stay_as_they_are(random):
     images = torch.rand(32, 1, 64, 64, generator=random)
     before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
     kl = torch.tensor([2.0, 0.01, 3.0, 0.0499])
-    assert growth.start_afresh(vae, kl, random) == [1, 3]
+    assert growth.start_afresh(vae, kl, random) == [], "none is left silent"
     after = vae.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     head, first = "encoder.11", "decoder.0"
@@ -100,6 +100,34 @@ def test_silent_latents_start_afresh_and_the_others_stay_as_they_are(random):
     assert (posterior.kl().mean(0)[[1, 3]] > 1).all()
     loud = heard.flatten(1).norm(dim=1)
     assert loud[[1, 3]].min() > loud[[0, 2]].max()
+
+
+def test_no_more_silent_latents_start_afresh_than_are_asked_for(random):
+    vae = VAE("conv", 1, 5, "bernoulli")
+    before = vae.decoder[0].weight.clone()
+    kl = torch.tensor([0.01, 2.0, 0.01, 0.01, 0.01])
+    assert growth.start_afresh(vae, kl, random, most=2) == [3, 4]
+    changed = (vae.decoder[0].weight != before).any(0)
+    assert changed.tolist() == [True, False, True, False, False]
+
+
+def test_silent_latents_that_do_not_start_afresh_are_closed_to_the_end(smooth_pictures, tmp_path):
+    """One of four starts after the fourth step; the run is stopped at the sixth, and goes on."""
+    data = smooth_pictures(16)
+    run = Run(tmp_path, small_config(growth=2, fresh_latents=1), data, Processes())
+    while run.step < 6:
+        run.train_step()
+    run.save()
+    assert len(run.closed) == run.config.latents - 1, "all were silent"
+    run = Run.resume(tmp_path, data, Processes())
+    while run.step < run.config.steps:
+        run.train_step()
+    with torch.no_grad():
+        posterior = run.vae.eval().encode(data.batch(torch.arange(16)).float() / 255)
+    assert (posterior.mean[:, run.closed] == 0).all()
+    assert (posterior.log_variance[:, run.closed] == 0).all()
+    (fresh,) = set(range(run.config.latents)) - set(run.closed)
+    assert posterior.kl()[:, fresh].mean() > 0.05
 
 
 def test_nothing_starts_afresh_where_all_are_active(random):
@@ -150,6 +178,11 @@ def test_it_is_named():
     assert title({**config, "growth": 3000}) == "β-TCVAE (β = 8), grown"
     assert title(config) == OBJECTIVES["beta-tcvae"].titled({"beta": 8.0})
     assert kind({**config, "growth": 3000}) == "conv-beta-tcvae-beta8-growth3000"
+    few = {**config, "growth": 3000, "fresh_latents": 2}
+    assert kind(few) == "conv-beta-tcvae-beta8-growth3000-fresh2"
+    assert (
+        who({**few, "title": title(few)}) == "β-TCVAE (β = 8), grown, conv, parts of 3,000, 2 fresh"
+    )
     assert kind(config) == kind({**config, "growth": 0}) == "conv-beta-tcvae-beta8"
 
 
@@ -158,13 +191,22 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     config["training"] = {**config["training"], "growth": 3000}
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
     assert "Its code grew" in card and "3,000 steps of KL alone" in card
-    assert " --growth 3000 " in card
+    assert " --growth 3000 " in card and "fresh-latents" not in card
+    config["training"]["fresh_latents"] = 2
+    card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
+    assert "at most 2 of the silent latents started afresh" in card
+    assert " --growth 3000 --fresh-latents 2 " in card
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"growth": 3, "steps": 9}, "Three parts of 3 steps leave none of 9 for the objective"),
+        (
+            {"fresh_latents": 2},
+            "fresh_latents is 2; it must be 1 or more, and only latents of a run",
+        ),
+        ({"growth": 2, "fresh_latents": 0}, "fresh_latents is 0; it must be 1 or more"),
         ({"growth": -1}, "The growth is -1 steps; it must be 0 or more"),
         (
             {"growth": 2, "objective": "capacity", "objective_settings": {}},
@@ -172,7 +214,7 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
         ),
     ],
 )
-def test_growth_that_leaves_the_objective_nothing_is_refused(changes, told):
+def test_growth_that_cannot_be_is_refused(changes, told):
     with pytest.raises(ValueError, match=told):
         small_config(**changes)
     assert small_config(growth=3, steps=10).growth == 3

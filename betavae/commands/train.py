@@ -67,6 +67,11 @@ def add(commands) -> None:
         type=int,
         help="steps of each part in which the code grows, see betavae/growth.py (0: it does not)",
     )
+    option(
+        "--fresh-latents",
+        type=positive,
+        help="how many silent latents start afresh as the code grows (all)",
+    )
     option("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
     option("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
     option("--seed", type=int, help=f"default: {default.seed}")

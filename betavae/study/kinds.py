@@ -22,6 +22,8 @@ def kind(config: dict[str, Any]) -> str:
     parts = [config["architecture"], weighted(config)]
     if config.get("growth"):
         parts.append(f"growth{config['growth']}")
+    if config.get("fresh_latents"):
+        parts.append(f"fresh{config['fresh_latents']}")
     if is_long(config):
         parts.append(f"{pictures(config) / 1000:.0f}k")
     return "-".join(parts)
@@ -39,6 +41,8 @@ def who(row: dict[str, Any]) -> str:
     parts = [row["title"], row["architecture"]]
     if row.get("growth"):
         parts.append(f"parts of {row['growth']:,}")
+    if row.get("fresh_latents"):
+        parts.append(f"{row['fresh_latents']} fresh")
     if is_long(row):
         parts.append(f"{pictures(row) / 1e6:.3g} M pictures")
     return ", ".join(parts)

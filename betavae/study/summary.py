@@ -137,7 +137,8 @@ def by_weight(row: dict[str, Any]) -> tuple:
     other = row["objective"] not in ("vae", "beta-vae")
     weights = tuple(row["settings"].values())
     grown = row.get("growth", 0)  # earlier studies do not say
-    return row["architecture"], other, row["objective"], weights, pictures(row), grown
+    fresh = row.get("fresh_latents") or 0
+    return row["architecture"], other, row["objective"], weights, pictures(row), grown, fresh
 
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
@@ -162,6 +163,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "warm_up": config["warm_up"],
         "decay": config["decay"],
         "growth": config.get("growth", 0),
+        "fresh_latents": config.get("fresh_latents"),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(objective) if plain else None,
