@@ -106,7 +106,10 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 def title(config: dict[str, Any]) -> str:
     """For people, of a TrainingConfig as a dictionary: "β-TCVAE (β = 8), grown"."""
     named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
-    return f"{named}, grown" if config.get("growth") else named  # earlier runs do not say
+    if not config.get("growth"):  # earlier runs do not say
+        return named
+    most = config.get("fresh_latents")
+    return f"{named}, grown by {most}" if most else f"{named}, grown"
 
 
 def log_beta_norm(config: TrainingConfig) -> float | None:

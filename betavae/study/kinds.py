@@ -41,8 +41,6 @@ def who(row: dict[str, Any]) -> str:
     parts = [row["title"], row["architecture"]]
     if row.get("growth"):
         parts.append(f"parts of {row['growth']:,}")
-    if row.get("fresh_latents"):
-        parts.append(f"{row['fresh_latents']} fresh")
     if is_long(row):
         parts.append(f"{pictures(row) / 1e6:.3g} M pictures")
     return ", ".join(parts)

@@ -35,7 +35,7 @@ DIGITS = {  # of the scores of 2D shapes that are shown
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
 GROWN = (
     "“Grown”: a few latents are learned first and sorted by the objective; only then do the others "
-    "start, for what is left to tell."
+    "start, for what is left to tell; “grown by 1”: one of them, and the rest stay silent."
 )
 SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
