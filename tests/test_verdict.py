@@ -63,9 +63,16 @@ def test_nobody_better_is_said_and_nothing_without_a_beta_vae():
     assert len(shapes_verdict(pair, None)) == len(faces_verdict(FACES, None)) == 1
 
 
-def test_the_best_cell_of_a_column_is_the_smallest_or_the_largest():
+def test_the_best_cells_of_a_column_are_the_smallest_or_the_largest():
     lines = list(SHAPES.values())
-    assert best_cells(lines, {"mig": max, "reconstruction": min}) == {"mig": 3, "reconstruction": 0}
+    better, digits = {"mig": max, "reconstruction": min}, {"mig": 3, "reconstruction": 1}
+    assert best_cells(lines, better, digits) == {"mig": [3], "reconstruction": [0]}
+
+
+def test_all_whose_figure_reads_the_same_are_best():
+    lines = [{"mig": 0.2996}, {"mig": 0.29}, {"mig": 0.3004}]
+    assert best_cells(lines, {"mig": max}, {"mig": 4}) == {"mig": [2]}
+    assert best_cells(lines, {"mig": max}, {"mig": 2}) == {"mig": [0, 2]}
 
 
 def test_all_that_share_a_best_figure_are_named():

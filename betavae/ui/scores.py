@@ -66,8 +66,9 @@ def every_model(studio: Studio, names: list[str]) -> str:
         bundle = studio.bundles[name]
         cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
         lines.append([studio.title(name), *cells, _seen(bundle)])
-    best = best_cells(list(models.values()), {k: BETTER[k] for k, _, _ in columns if k in BETTER})
-    marked = [(best[k] + 1, i) for i, (k, _, _) in enumerate(columns, start=1) if k in best]
+    better = {k: BETTER[k] for k, _, _ in columns if k in BETTER}
+    best = best_cells(list(models.values()), better, {k: digits for k, _, digits in columns})
+    marked = [(k + 1, i) for i, (s, _, _) in enumerate(columns, start=1) for k in best.get(s, [])]
     paper = studio.beta_vae(names)
     base = paper and studio.title(paper)
     if shapes:

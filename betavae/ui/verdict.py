@@ -76,12 +76,16 @@ def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
     return [_bests(models, told), *_against(models, beta_vae, claim, beats)]
 
 
-def best_cells(lines: list[dict[str, float]], better: dict[str, Any]) -> dict[str, int]:
-    """For each score in `better` (min or max) the index of the line that is best by it."""
-    return {
-        score: choose(range(len(lines)), key=lambda k: lines[k][score])
-        for score, choose in better.items()
-    }
+def best_cells(
+    lines: list[dict[str, float]], better: dict[str, Any], digits: dict[str, int]
+) -> dict[str, list[int]]:
+    """For each score in `better` (min or max) the indices of the lines that are best by it: all
+    whose figure is the best one, shown with so many digits."""
+    best = {}
+    for score, choose in better.items():
+        shown = [round(line[score], digits[score]) for line in lines]
+        best[score] = [k for k, figure in enumerate(shown) if figure == choose(shown)]
+    return best
 
 
 def _bests(models: Scored, told) -> str:
