@@ -177,11 +177,8 @@ class Run:
         self.step += 1
         kl = posterior.kl().detach().mean(0)
         if self.step == self.config.fresh_start:
-            most = self.config.fresh_latents
-            spare = growth.start_afresh(
-                self.vae, self.processes.average(kl.clone()), self.generator, most
-            )
-            self.closed = spare if most else []
+            kl_of_all, most = self.processes.average(kl.clone()), self.config.fresh_latents
+            self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         growth.close(self.vae, self.closed)
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 
