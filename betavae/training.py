@@ -179,7 +179,8 @@ class Run:
         if self.step == self.config.fresh_start:
             kl_of_all, most = self.processes.average(kl.clone()), self.config.fresh_latents
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
-        growth.close(self.vae, self.closed)
+        if self.closed:
+            growth.close(self.vae, self.closed)
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 
     def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:

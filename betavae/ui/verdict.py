@@ -81,20 +81,26 @@ def best_cells(
 ) -> dict[str, list[int]]:
     """For each score in `better` (min or max) the indices of the lines that are best by it: all
     whose figure is the best one, shown with so many digits."""
-    best = {}
-    for score, choose in better.items():
-        shown = [round(line[score], digits[score]) for line in lines]
-        best[score] = [k for k, figure in enumerate(shown) if figure == choose(shown)]
-    return best
+    return {
+        score: _read_best([line[score] for line in lines], choose, digits[score])
+        for score, choose in better.items()
+    }
+
+
+def _read_best(figures: list[float], choose, digits: int) -> list[int]:
+    """Where the best of these figures stands, by min or max, and all that read the same."""
+    shown = [round(figure, digits) for figure in figures]
+    best = choose(shown)
+    return [k for k, figure in enumerate(shown) if figure == best]
 
 
 def _bests(models: Scored, told) -> str:
-    parts = []
+    parts, titles = [], list(models)
     for words, score, choose, digits, unit in told:
-        shown = {title: f"{scores[score]:,.{digits}f}{unit}" for title, scores in models.items()}
-        best = shown[choose(models, key=lambda title: models[title][score])]
-        titles = [title for title, value in shown.items() if value == best]
-        parts.append(f"{words}: {' and '.join(titles)} ({best})")
+        figures = [scores[score] for scores in models.values()]
+        best = _read_best(figures, choose, digits)
+        named = " and ".join(titles[k] for k in best)
+        parts.append(f"{words}: {named} ({figures[best[0]]:,.{digits}f}{unit})")
     return "; ".join(parts) + "."
 
 
