@@ -27,6 +27,7 @@ SHAPES = (
     ("dci", "DCI disentanglement", "", 4),
     ("dci-completeness", "DCI completeness", "", 4),
     ("dci-informativeness", "DCI informativeness", "", 4),
+    ("dci-forest", "DCI disentanglement by regression forests", "", 4),
     ("sap", "SAP", "", 4),
     ("modularity", "Modularity", "", 4),
     ("explicitness", "Explicitness", "", 4),

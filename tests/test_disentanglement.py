@@ -44,7 +44,7 @@ CODES = {
 NAMES = tuple(metrics.METRICS)
 
 
-DEAREST = ("dci", "explicitness")  # of ten latents these say nothing that five do not
+DEAREST = ("dci", "dci-forest", "explicitness")  # of ten latents these say nothing that five do not
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,8 @@ def results():
     }
 
 
-SCALED = ("mig", "modularity", "factor-vae", "beta-vae-paper", "dci")
+ENTANGLEMENT = ("mig", "dci", "dci-forest", "sap", "modularity", "factor-vae", "irs")
+SCALED = ("mig", "modularity", "factor-vae", "beta-vae-paper", "dci", "dci-forest")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_sap_and_explicitness_of_the_identity_are_what_linear_classifiers_can_re
     assert results["identity"]["explicitness"]["score"] > 0.95
 
 
-@pytest.mark.parametrize("name", ["mig", "dci", "sap", "modularity", "factor-vae", "irs"])
+@pytest.mark.parametrize("name", ENTANGLEMENT)
 def test_a_rotation_costs(results, name):
     assert results["rotated"][name]["score"] < results["identity"][name]["score"] - 0.15
 
@@ -107,7 +108,7 @@ def test_noise_is_at_chance(results):
 def test_constants_say_nothing_and_nothing_breaks(results):
     constant = {name: results["constant"][name]["score"] for name in NAMES}
     assert all(np.isfinite(value) for value in constant.values())
-    for name in ("mig", "dci", "sap", "modularity", "factor-vae", "irs"):
+    for name in ENTANGLEMENT:
         assert constant[name] == pytest.approx(0, abs=1e-6), name
     assert constant["beta-vae"] == pytest.approx(CHANCE, abs=0.03)
     assert constant["explicitness"] == pytest.approx(0.5, abs=1e-6)
@@ -129,12 +130,13 @@ def test_the_same_seed_gives_the_same_and_another_another(results):
         assert other[name]["score"] != again[name]["score"]
 
 
-def test_the_trees_follow_the_seed():
+@pytest.mark.parametrize("name", ["dci", "dci-forest"])
+def test_the_trees_follow_the_seed(name):
     encoded = metrics.encode(CODES["rotated"], FactorPictures(), 0, 1_000, 200)
-    first, again = (metrics.score(encoded, ["dci"], seed=0)["dci"] for _ in range(2))
+    first, again = (metrics.score(encoded, [name], seed=0)[name] for _ in range(2))
     assert first == again
     other = metrics.encode(CODES["rotated"], FactorPictures(), 1, 1_000, 200)
-    assert metrics.score(other, ["dci"], seed=1)["dci"]["score"] != first["score"]
+    assert metrics.score(other, [name], seed=1)[name]["score"] != first["score"]
 
 
 def test_dci_of_a_latent_that_holds_two_factors():
@@ -146,11 +148,13 @@ def test_dci_of_a_latent_that_holds_two_factors():
         return torch.stack([values[:, 0] * SIZES[1] + values[:, 1], *values.T[2:]], dim=1)
 
     encoded = metrics.encode(code, FactorPictures(), 0, 3_000, 1_000)
-    found = metrics.score(encoded, ["dci"])["dci"]
     expected = 2 / 5 * (1 - np.log(2) / np.log(5)) + 3 / 5
-    assert found["score"] == pytest.approx(expected, abs=0.01)
-    assert np.mean(found["per_latent"]) > expected + 0.05  # what it would be without weights
-    assert found["completeness"] > 0.99 and found["informativeness"] > 0.99
+    for name in ("dci", "dci-forest"):
+        found = metrics.score(encoded, [name])[name]
+        assert found["score"] == pytest.approx(expected, abs=0.01), name
+        assert np.mean(found["per_latent"]) > expected + 0.05  # what it would be without weights
+        assert found["completeness"] > 0.99
+    assert metrics.score(encoded, ["dci"])["dci"]["informativeness"] > 0.99
 
 
 def test_the_parts_add_up(results):
@@ -199,6 +203,18 @@ def test_dci_agrees_with_the_exact_trees():
         exact = GradientBoostingClassifier(random_state=0)
         exact.fit(encoded.train.codes, encoded.train.factors[:, factor])
         assert np.abs(ours[:, factor] - exact.feature_importances_).max() < 0.06
+
+
+def test_a_forest_explains_what_a_latent_tells_of_a_factors_number():
+    """A latent that is the number and as much noise tells half of its variance, and a latent that
+    is noise alone gets no importance."""
+    rng = np.random.default_rng(0)
+    factor = rng.integers(32, size=(15_000, 1))
+    noise = rng.normal(scale=np.sqrt(factor.var()), size=(15_000, 2))
+    codes = np.concatenate([factor + noise[:, :1], noise[:, 1:]], axis=1)
+    found = metrics.score(metrics.split(factor, codes, (32,), 10_000), ["dci-forest"])["dci-forest"]
+    assert found["explained"][0] == pytest.approx(0.5, abs=0.02)
+    assert found["importance"][0][0] > 0.98
 
 
 def test_the_curve_rises_with_the_pairs_and_ends_at_the_top():

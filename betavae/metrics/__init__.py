@@ -24,7 +24,7 @@ from betavae.metrics.codes import (
     encode,
     split,
 )
-from betavae.metrics.dci import dci
+from betavae.metrics.dci import dci, dci_forest
 from betavae.metrics.factor_vae import factor_vae
 from betavae.metrics.irs import irs
 from betavae.metrics.mig import mig
@@ -37,6 +37,7 @@ METRICS = {
     "factor-vae": factor_vae,
     "mig": mig,
     "dci": dci,
+    "dci-forest": dci_forest,
     "sap": sap,
     "modularity": modularity,
     "explicitness": explicitness,

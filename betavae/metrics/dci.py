@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 
 from betavae.metrics.codes import Encoded
 
 TRAIN, TEST = 10_000, 5_000
+DEPTHS = (4, 2, 4, 2, 2)  # of the forests that tell shape, scale, orientation, x and y
 
 
 def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
@@ -38,18 +39,53 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
         ).fit(train.codes, train.factors[:, factor])
         importance[:, factor] = _gains(trees, train.codes.shape[1])
         accuracy.append(float(trees.score(test.codes, test.factors[:, factor])))
+    return {
+        **_scores(importance),
+        "informativeness": float(np.mean(accuracy)),
+        "accuracy": accuracy,
+        "pictures": [len(train), len(test)],
+    }
+
+
+def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
+    """The same D and C, of the importance that random forests find, as Eastwood & Williams do.
+
+    Each factor's number is regressed by 100 trees on all latents; how deep they are is what Lin et
+    al. (ICML 2020) take for 2D shapes, whose comparison of this family is often quoted. Trees as
+    flat as that have no place for what tells a factor faintly, which classifiers of 40 values
+    find: D is higher than `dci`'s for the same code, and the two cannot be compared.
+
+    Score: D. Parts: `completeness`, `per_latent`, `per_factor`, `explained` (F,) (R² on 5,000
+    other pictures), `importance` (L, F). Fitted on 10,000 pictures.
+    """
+    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
+    importance = np.zeros((train.codes.shape[1], len(encoded.sizes)))
+    explained = []
+    for factor in range(len(encoded.sizes)):
+        forest = RandomForestRegressor(
+            max_depth=DEPTHS[factor] if factor < len(DEPTHS) else max(DEPTHS),
+            random_state=int(generator.integers(2**31)),
+        ).fit(train.codes, train.factors[:, factor])
+        importance[:, factor] = forest.feature_importances_
+        explained.append(float(forest.score(test.codes, test.factors[:, factor])))
+    return {
+        **_scores(importance),
+        "explained": explained,
+        "pictures": [len(train), len(test)],
+    }
+
+
+def _scores(importance: np.ndarray) -> dict[str, Any]:
+    """D, C and their parts from R (L, F), whose columns sum to one or are empty."""
     per_latent, per_factor = _unevenness(importance), _unevenness(importance.T)
     total = importance.sum()
     weights = importance / total if total > 0 else np.zeros_like(importance)
     return {
         "score": float((weights.sum(1) * per_latent).sum()),
         "completeness": float((weights.sum(0) * per_factor).sum()),
-        "informativeness": float(np.mean(accuracy)),
         "per_latent": per_latent.tolist(),
         "per_factor": per_factor.tolist(),
-        "accuracy": accuracy,
         "importance": importance.tolist(),
-        "pictures": [len(train), len(test)],
     }
 
 

@@ -25,6 +25,7 @@ PROTOCOL = (
 TITLES = {  # of every score, for people
     "mig": "MIG",
     "dci": "DCI disentanglement",
+    "dci-forest": "DCI by regression forests",
     "factor-vae": "FactorVAE score",
     "sap": "SAP",
     "modularity": "Modularity",

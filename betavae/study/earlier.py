@@ -84,6 +84,7 @@ def _joined_row(earlier: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         both = {
             name: np.array([*found["values"], *row[part][name]["values"]])[order]
             for name, found in earlier[part].items()
+            if name in row[part]
         }
         return {name: spread(values.tolist()) for name, values in both.items()}
 

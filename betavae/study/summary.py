@@ -145,7 +145,9 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     config = group[0]["config"]
     objective, plain = weighted(config), is_plain(config)
     scores = {
-        name: spread([run["metrics"][name]["score"] for run in group]) for name in metrics.METRICS
+        name: spread([run["metrics"][name]["score"] for run in group])
+        for name in metrics.METRICS
+        if all(name in run["metrics"] for run in group)  # earlier runs lack the newest
     }
     for part in ("completeness", "informativeness"):
         scores[f"dci-{part}"] = spread([run["metrics"]["dci"][part] for run in group])

@@ -26,6 +26,7 @@ DIGITS = {  # of the scores of 2D shapes that are shown
     "beta-vae": 3,
     "mig": 3,
     "dci": 3,
+    "dci-forest": 3,
     "factor-vae": 3,
     "sap": 3,
     "reconstruction": 1,
@@ -41,7 +42,8 @@ SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
 BETTER = {
     **dict.fromkeys(("psnr", "ssim", "elbo"), max),
-    **dict.fromkeys(("beta-vae-paper", "beta-vae", "mig", "dci", "factor-vae", "sap"), max),
+    **dict.fromkeys(("beta-vae-paper", "beta-vae", "factor-vae", "sap"), max),
+    **dict.fromkeys(("mig", "dci", "dci-forest"), max),
     "reconstruction": min,
 }
 
