@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundle import Latent, by_kl
+from betavae.config import fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -133,13 +134,22 @@ def _growth(training: dict[str, Any]) -> str:
     return (
         f" Its code grew (`betavae/growth.py`): {steps:,} steps of KL alone whose β falls to 1, "
         f"{steps:,} of the objective, then {_fresh(training)} started afresh for {steps:,} of KL "
-        "alone, and the objective had the rest."
+        "alone, and the objective had the rest" + "".join(_later(training)) + "."
     )
 
 
 def _fresh(training: dict[str, Any]) -> str:
-    most = training.get("fresh_latents")  # earlier runs do not say
-    return f"at most {most} of the silent latents" if most else "the silent latents"
+    first = fresh_rounds(training)[:1]
+    return f"at most {first[0]} of the silent latents" if first else "the silent latents"
+
+
+def _later(training: dict[str, Any]) -> list[str]:
+    """What started afresh in the later rounds, whose steps are `TrainingConfig.fresh_starts`."""
+    later = enumerate(fresh_rounds(training)[1:], start=2)
+    return [
+        f"; at most {most} more started afresh in step {2 * k * training['growth']:,}"
+        for k, most in later
+    ]
 
 
 def _selection(config: dict[str, Any]) -> list[str]:
@@ -211,10 +221,11 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    # Earlier runs do not say.
-    growth = [name for name in ("growth", "fresh_latents") if training.get(name)]
+    growth = ["growth"] if training.get("growth") else []  # earlier runs do not say
     for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
+    if fresh_rounds(training):
+        words += ["--fresh-latents", *map(str, fresh_rounds(training))]
     return [
         "## Reproduce",
         "",

@@ -47,13 +47,14 @@ class TrainingConfig:
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
     growth: int = 0  # steps of each part in which the code grows: see betavae/growth.py
-    fresh_latents: int | None = None  # of the silent ones, how many start afresh then; None: all
+    fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
     seed: int = 0
 
     def __post_init__(self):
+        object.__setattr__(self, "fresh_latents", fresh_rounds(vars(self)))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -72,31 +73,43 @@ class TrainingConfig:
         for told, steps in (("warm-up", self.warm_up), ("growth", self.growth)):
             if steps < 0:
                 raise ValueError(f"The {told} is {steps} steps; it must be 0 or more.")
-        if self.growth and 3 * self.growth >= self.steps:
+        grown = self.growth * max(3, 2 * len(self.fresh_latents))
+        if self.growth and grown >= self.steps:
             raise ValueError(
-                f"Three parts of {self.growth} steps leave none of {self.steps} for the objective: "
-                "growth must be under a third of the steps."
+                f"To grow takes {grown} steps, in parts of {self.growth}, and leaves none of "
+                f"{self.steps} for the objective: --growth must be smaller, or the steps more."
             )
-        if self.fresh_latents is not None and not (self.growth and self.fresh_latents > 0):
+        if self.fresh_latents and not (self.growth and min(self.fresh_latents) > 0):
+            told = ", ".join(map(str, self.fresh_latents))
             raise ValueError(
-                f"fresh_latents is {self.fresh_latents}; it must be 1 or more, and only latents of "
-                "a run with growth start afresh."
+                f"fresh_latents is {told}; it must be 1 or more, and only latents of a run with "
+                "growth start afresh."
             )
         if self.growth and self.objective == "capacity":
             raise ValueError("capacity lets the code grow by itself: growth must be 0 with it.")
 
     @property
-    def fresh_start(self) -> int | None:
-        """The step at which silent latents start afresh; None for a run that does not grow."""
-        return 2 * self.growth or None
+    def fresh_starts(self) -> dict[int, int | None]:
+        """{step: how many silent latents start afresh after it, None for all}; empty for a run that
+        does not grow."""
+        if not self.growth:
+            return {}
+        most = self.fresh_latents or (None,)
+        return {2 * self.growth * k: n for k, n in enumerate(most, start=1)}
+
+
+def fresh_rounds(config: dict[str, Any]) -> tuple[int, ...]:
+    """The "fresh_latents" of a TrainingConfig as a dictionary, which earlier runs lack, or have as
+    one number or as None."""
+    found = config.get("fresh_latents") or ()
+    return (found,) if isinstance(found, int) else tuple(found)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, once more for latents that start afresh; then half a cosine to zero at the
-    last step."""
-    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warm_up))
-    if config.fresh_start and step >= config.fresh_start:
-        rate *= min(1.0, (step - config.fresh_start + 1) / max(1, config.warm_up))
+    """Linear warm-up, again whenever latents start afresh; then half a cosine to zero at the last
+    step."""
+    start = max((start for start in config.fresh_starts if start <= step), default=0)
+    rate = config.learning_rate * min(1.0, (step - start + 1) / max(1, config.warm_up))
     if config.decay == "none":
         return rate
     done = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
@@ -108,8 +121,8 @@ def title(config: dict[str, Any]) -> str:
     named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
     if not config.get("growth"):  # earlier runs do not say
         return named
-    most = config.get("fresh_latents")
-    return f"{named}, grown by {most}" if most else f"{named}, grown"
+    by = ", then ".join(map(str, fresh_rounds(config)))
+    return f"{named}, grown by {by}" if by else f"{named}, grown"
 
 
 def log_beta_norm(config: TrainingConfig) -> float | None:

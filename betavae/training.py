@@ -176,8 +176,9 @@ class Run:
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
         kl = posterior.kl().detach().mean(0)
-        if self.step == self.config.fresh_start:
-            kl_of_all, most = self.processes.average(kl.clone()), self.config.fresh_latents
+        starts = self.config.fresh_starts
+        if self.step in starts:
+            kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         if self.closed:
             growth.close(self.vae, self.closed)

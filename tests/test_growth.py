@@ -37,8 +37,11 @@ def test_kl_alone_falls_to_its_own_weight_then_the_objective_takes_turns_with_it
 
 def test_the_learning_rate_warms_up_once_more_for_the_latents_that_start():
     config = small_config(growth=100, steps=1000, warm_up=10, decay="none", learning_rate=1.0)
-    rates = [learning_rate(config, step) for step in (0, 9, 199, 200, 204, 209, 300)]
-    assert rates == pytest.approx([0.1, 1, 1, 0.1, 0.5, 1, 1])
+    rates = [learning_rate(config, step) for step in (0, 9, 199, 200, 204, 209, 300, 400)]
+    assert rates == pytest.approx([0.1, 1, 1, 0.1, 0.5, 1, 1, 1])
+    config = dataclasses.replace(config, fresh_latents=(1, 2))
+    rates = [learning_rate(config, step) for step in (199, 200, 210, 399, 400, 409)]
+    assert rates == pytest.approx([1, 0.1, 1, 1, 0.1, 1])
 
 
 def test_each_part_trains_on_its_own_regulariser(smooth_pictures, tmp_path):
@@ -114,7 +117,7 @@ def test_no_more_silent_latents_start_afresh_than_are_asked_for(random):
 def test_silent_latents_that_do_not_start_afresh_are_closed_to_the_end(smooth_pictures, tmp_path):
     """One of four starts after the fourth step; the run is stopped at the sixth, and goes on."""
     data = smooth_pictures(16)
-    run = Run(tmp_path, small_config(growth=2, fresh_latents=1), data, Processes())
+    run = Run(tmp_path, small_config(growth=2, fresh_latents=(1,)), data, Processes())
     while run.step < 6:
         run.train_step()
     run.save()
@@ -128,6 +131,22 @@ def test_silent_latents_that_do_not_start_afresh_are_closed_to_the_end(smooth_pi
     assert (posterior.log_variance[:, run.closed] == 0).all()
     (fresh,) = set(range(run.config.latents)) - set(run.closed)
     assert posterior.kl()[:, fresh].mean() > 0.05
+
+
+def test_closed_latents_start_afresh_in_a_later_round(smooth_pictures, tmp_path):
+    """One of four after the fourth step, two after the eighth; the last stays closed."""
+    config = small_config(growth=2, fresh_latents=(1, 2), steps=10)
+    data = smooth_pictures(16)
+    run = Run(tmp_path, config, data, Processes())
+    closed = []
+    while run.step < config.steps:
+        run.train_step()
+        closed.append(set(run.closed))
+    assert [len(latents) for latents in closed] == [0, 0, 0, 3, 3, 3, 3, 1, 1, 1]
+    assert closed[-1] < closed[3]
+    with torch.no_grad():
+        kl = run.vae.eval().encode(data.batch(torch.arange(16)).float() / 255).kl().mean(0)
+    assert (kl > 0.05).nonzero().flatten().tolist() == sorted({0, 1, 2, 3} - closed[-1])
 
 
 def test_nothing_starts_afresh_where_all_are_active(random):
@@ -181,6 +200,10 @@ def test_it_is_named():
     few = {**config, "growth": 3000, "fresh_latents": 2}
     assert title(few) == "β-TCVAE (β = 8), grown by 2"
     assert kind(few) == "conv-beta-tcvae-beta8-growth3000-fresh2"
+    assert kind({**few, "fresh_latents": [2]}) == kind(few), "earlier runs have one number"
+    twice = {**few, "fresh_latents": [1, 6]}
+    assert title(twice) == "β-TCVAE (β = 8), grown by 1, then 6"
+    assert kind(twice) == "conv-beta-tcvae-beta8-growth3000-fresh1-6"
     assert kind(config) == kind({**config, "growth": 0}) == "conv-beta-tcvae-beta8"
 
 
@@ -193,18 +216,26 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     config["training"]["fresh_latents"] = 2
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
     assert "at most 2 of the silent latents started afresh" in card
-    assert " --growth 3000 --fresh-latents 2 " in card
+    assert " --growth 3000 " in card and " --fresh-latents 2 " in card and "more" not in card
+    config["training"]["fresh_latents"] = [1, 6]
+    card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
+    assert "; at most 6 more started afresh in step 12,000." in card
+    assert " --fresh-latents 1 6 " in card
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"growth": 3, "steps": 9}, "Three parts of 3 steps leave none of 9 for the objective"),
+        ({"growth": 3, "steps": 9}, "To grow takes 9 steps, in parts of 3, and leaves none of 9"),
         (
-            {"fresh_latents": 2},
+            {"growth": 3, "steps": 12, "fresh_latents": (1, 1)},
+            "To grow takes 12 steps, in parts of 3, and leaves none of 12",
+        ),
+        (
+            {"fresh_latents": (2,)},
             "fresh_latents is 2; it must be 1 or more, and only latents of a run",
         ),
-        ({"growth": 2, "fresh_latents": 0}, "fresh_latents is 0; it must be 1 or more"),
+        ({"growth": 1, "fresh_latents": (1, 0)}, "fresh_latents is 1, 0; it must be 1 or more"),
         ({"growth": -1}, "The growth is -1 steps; it must be 0 or more"),
         (
             {"growth": 2, "objective": "capacity", "objective_settings": {}},

@@ -45,7 +45,12 @@ def add(commands) -> None:
     option("--warm-up", type=int)
     option("--decay", choices=("cosine", "none"))
     option("--growth", type=int, help="steps of each part in which the code grows (0)")
-    option("--fresh-latents", type=positive, help="of the silent, how many start afresh (all)")
+    option(
+        "--fresh-latents",
+        type=positive,
+        nargs="+",
+        help="of the silent, how many start afresh in each round (all, once)",
+    )
     option("--precision", choices=("auto", "fp32", "bf16"))
     option("--memory-format", choices=("auto", "channels_last", "contiguous"))
 

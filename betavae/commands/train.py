@@ -70,7 +70,8 @@ def add(commands) -> None:
     option(
         "--fresh-latents",
         type=positive,
-        help="how many silent latents start afresh as the code grows (all)",
+        nargs="+",
+        help="how many silent latents start afresh as the code grows, in each round (all, once)",
     )
     option("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
     option("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")

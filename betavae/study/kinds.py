@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from betavae.config import fresh_rounds
+
 USUAL = 256_000  # pictures seen in a run of the study; a longer run is another kind of model
 
 
@@ -22,8 +24,8 @@ def kind(config: dict[str, Any]) -> str:
     parts = [config["architecture"], weighted(config)]
     if config.get("growth"):
         parts.append(f"growth{config['growth']}")
-    if config.get("fresh_latents"):
-        parts.append(f"fresh{config['fresh_latents']}")
+    if fresh_rounds(config):
+        parts.append("fresh" + "-".join(map(str, fresh_rounds(config))))
     if is_long(config):
         parts.append(f"{pictures(config) / 1000:.0f}k")
     return "-".join(parts)

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from betavae import metrics
 from betavae.checkpoints import CheckpointError
-from betavae.config import TrainingConfig, log_beta_norm, title
+from betavae.config import TrainingConfig, fresh_rounds, log_beta_norm, title
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES
@@ -137,8 +137,8 @@ def by_weight(row: dict[str, Any]) -> tuple:
     other = row["objective"] not in ("vae", "beta-vae")
     weights = tuple(row["settings"].values())
     grown = row.get("growth", 0)  # earlier studies do not say
-    fresh = row.get("fresh_latents") or 0
-    return row["architecture"], other, row["objective"], weights, pictures(row), grown, fresh
+    order = row["architecture"], other, row["objective"], weights
+    return *order, pictures(row), grown, fresh_rounds(row)
 
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "warm_up": config["warm_up"],
         "decay": config["decay"],
         "growth": config.get("growth", 0),
-        "fresh_latents": config.get("fresh_latents"),
+        "fresh_latents": fresh_rounds(config),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(objective) if plain else None,
