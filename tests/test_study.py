@@ -179,6 +179,19 @@ def test_seeds_of_two_studies_are_the_study_of_all(three_seeds, here):
                 assert bands[name][side] == pytest.approx(band[side], abs=2e-5)
 
 
+def test_a_score_that_earlier_seeds_lack_is_left_out_of_their_row(three_seeds):
+    """In one study and in two that are joined; other rows have it."""
+    runs = read_runs(three_seeds)
+    ones = [run for run in runs if run["config"]["objective_settings"]["beta"] == 1]
+    for run in ones[:2]:
+        del run["metrics"]["dci-forest"]
+    one, four = summarise(runs, {})["models"]
+    assert "dci-forest" not in one["scores"] and len(four["scores"]["dci-forest"]["values"]) == 3
+    joined = added(ones[2:], {}, summarise(ones[:2], {}) | {"code_version": "earlier"})
+    assert joined["models"][0]["seeds"] == [0, 1, 2]
+    assert "dci-forest" not in joined["models"][0]["scores"]
+
+
 @pytest.mark.parametrize(("setting", "value"), [("steps", 7), ("decay", "none")])
 def test_another_training_replaces_the_earlier_one(three_seeds, setting, value):
     runs = read_runs(three_seeds)

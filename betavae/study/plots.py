@@ -53,14 +53,19 @@ def curves(summary: dict[str, Any], path: Path) -> None:
 
 
 def sweep(summary: dict[str, Any], path: Path) -> None:
-    """Every score against log β_norm, as the paper's Figure 6 right, with β above."""
+    """Every score that all runs have against log β_norm, as the paper's Figure 6 right, with β
+    above."""
     points = [p for p in summary["sweep"] if "beta" in p]
     if not points:  # a study of other objectives
         return
+    titles = {name: TITLES[name] for name in TITLES if all(name in point for point in points)}
     betas = sorted({point["beta"] for point in points})
     with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(3, 4, figsize=(13, 8.4), constrained_layout=True)
-        for panel, (name, title) in zip(panels.flat, TITLES.items(), strict=True):
+        rows = -(-len(titles) // 4)
+        figure, panels = plt.subplots(rows, 4, figsize=(13, 2.8 * rows), constrained_layout=True)
+        for panel in panels.flat[len(titles) :]:
+            panel.set_axis_off()
+        for panel, (name, title) in zip(panels.flat, titles.items(), strict=False):
             at = defaultdict(list)
             for point in points:
                 at[point["log_beta_norm"]].append(point[name])

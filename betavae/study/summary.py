@@ -240,7 +240,7 @@ def _point(run: dict[str, Any]) -> dict[str, Any]:
         "seed": config.seed,
         "pictures": pictures(run["config"]),
         **{name: run["validation"][name] for name in VALIDATION},
-        **{name: run["metrics"][name]["score"] for name in metrics.METRICS},
+        **{name: found["score"] for name, found in run["metrics"].items()},
     }
     beta_norm = log_beta_norm(config)
     if beta_norm is not None and not is_long(run["config"]):  # a sweep is of equal runs

@@ -138,9 +138,10 @@ def _sweep(study: dict[str, Any]) -> None:
     gr.Markdown(SWEEP)
     points = points.sort_values("beta", kind="stable")  # the legend keeps their order
     points["β"] = [f"{beta:g}" for beta in points["beta"]]
+    known = points.columns[points.notna().all()]  # runs of earlier studies lack the newest score
     with gr.Row():
         score = gr.Dropdown(
-            [(title, name) for name, title in TITLES.items()],
+            [(title, name) for name, title in TITLES.items() if name in known],
             value="mig",
             label="Score",
             elem_id="sweep-choice",
@@ -278,12 +279,12 @@ def measured_again(
         seed,
         lambda share, what: progress(share, desc=what),
     )[metric]["score"]
-    stored = bundle.metrics["scores"][metric]
-    within = bundle.metrics["tolerance"][metric]
+    measured = f"{TITLES[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}."
+    if metric not in bundle.metrics["scores"]:  # a bundle from before this metric
+        return notice(f"{measured} The card does not say.")
+    stored, within = (bundle.metrics[part][metric] for part in ("scores", "tolerance"))
     agrees = abs(found - stored) <= within
     verdict = "agrees with" if agrees else "differs from"
     return notice(
-        f"{TITLES[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}. That "
-        f"{verdict} the card's {stored:.4f} ± {within:.4f}.",
-        wrong=not agrees,
+        f"{measured} That {verdict} the card's {stored:.4f} ± {within:.4f}.", wrong=not agrees
     )
