@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundle import Latent, by_kl
-from betavae.config import fresh_rounds
+from betavae.config import config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -131,25 +131,14 @@ def _growth(training: dict[str, Any]) -> str:
     steps = training.get("growth")
     if not steps:
         return ""
+    (_, first), *later = config_from(training).fresh_starts.items()
+    most = f"at most {first} of the silent latents" if first else "the silent latents"
+    more = [f"; at most {n} more started afresh in step {step:,}" for step, n in later]
     return (
         f" Its code grew (`betavae/growth.py`): {steps:,} steps of KL alone whose β falls to 1, "
-        f"{steps:,} of the objective, then {_fresh(training)} started afresh for {steps:,} of KL "
-        "alone, and the objective had the rest" + "".join(_later(training)) + "."
+        f"{steps:,} of the objective, then {most} started afresh for {steps:,} of KL "
+        f"alone, and the objective had the rest{''.join(more)}."
     )
-
-
-def _fresh(training: dict[str, Any]) -> str:
-    first = fresh_rounds(training)[:1]
-    return f"at most {first[0]} of the silent latents" if first else "the silent latents"
-
-
-def _later(training: dict[str, Any]) -> list[str]:
-    """What started afresh in the later rounds, whose steps are `TrainingConfig.fresh_starts`."""
-    later = enumerate(fresh_rounds(training)[1:], start=2)
-    return [
-        f"; at most {most} more started afresh in step {2 * k * training['growth']:,}"
-        for k, most in later
-    ]
 
 
 def _selection(config: dict[str, Any]) -> list[str]:

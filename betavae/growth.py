@@ -14,8 +14,8 @@ grows in four parts, each of `growth` steps but the last:
 
 Seven fresh latents share shape and turn among them, each a little of both. So it can be said how
 many start afresh (`fresh_latents`); the other silent ones are closed. They stay so, or some of them
-start afresh in a later round, every two parts from the fourth on and under the objective from their
-first step: what they would only repeat of the others is not worth their total correlation.
+start afresh in a later round, two parts after the one before, and under the objective from their
+first step: what they would only repeat of the others is not worth its total correlation.
 
 What an objective learns itself, FactorVAE's discriminator say, stands still in 1 and 3.
 """

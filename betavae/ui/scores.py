@@ -36,7 +36,12 @@ DIGITS = {  # of the scores of 2D shapes that are shown
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
 GROWN = (
     "“Grown”: a few latents are learned first and sorted by the objective; only then do the others "
-    "start, for what is left to tell; “grown by 1”: one of them, and the rest stay silent."
+    "start, for what is left to tell; “grown by 1”: one of them, and the rest stay silent; "
+    "“then 6”: six more after it."
+)
+FORESTS = (
+    "DCI asks which latents tell a factor: boosted trees that classify, as in disentanglement_lib, "
+    "or random forests that regress, as in the comparison whose 0.74 is the best published of VAEs."
 )
 SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
@@ -74,7 +79,7 @@ def every_model(studio: Studio, names: list[str]) -> str:
     paper = studio.beta_vae(names)
     base = paper and studio.title(paper)
     if shapes:
-        words = shapes_verdict(models, base, means_over_seeds(_study()))
+        words = [*shapes_verdict(models, base, means_over_seeds(_study())), FORESTS]
     else:
         words = faces_verdict(models, base)
     if any(studio.bundles[name].config.get("training", {}).get("growth") for name in names):
