@@ -109,6 +109,14 @@ class TestResume:
         error = capsys.readouterr().err
         assert "beta = 4.0, not 7.0" in error and error.count("\n") == 1
 
+    def test_the_same_rounds_of_growth_are_no_other_setting(self, picture_folder, tmp_path, capsys):
+        words = command(picture_folder, tmp_path / "run", "--steps", "6", "--growth", "1")
+        words += ["--objective", "vae", "--fresh-latents"]
+        assert cli.main([*words, "1", "2"]) == 0
+        assert cli.main([*words, "1", "2", "--resume"]) == 0
+        assert cli.main([*words, "1", "--resume"]) == 1
+        assert "fresh_latents = (1, 2), not (1,)" in one_line(capsys.readouterr().err)
+
     def test_a_setting_that_the_objective_does_not_have_is_refused(
         self, picture_folder, tmp_path, capsys
     ):

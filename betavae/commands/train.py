@@ -90,6 +90,7 @@ def _train(options: argparse.Namespace) -> None:
     from betavae.distributed import join
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
+    chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config
     folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
     processes = join()
     try:
