@@ -24,7 +24,7 @@ PROTOCOL = (
 )
 TITLES = {  # of every score, for people
     "mig": "MIG",
-    "dci": "DCI disentanglement",
+    "dci": "DCI by boosted trees",
     "dci-forest": "DCI by regression forests",
     "factor-vae": "FactorVAE score",
     "sap": "SAP",
@@ -41,6 +41,7 @@ TITLES = {  # of every score, for people
 ROUNDING = {"reconstruction": 0.05, "kl": 0.02, "psnr": 0.01, "mse": 1e-5, "active_latents": 0}
 REDRAWN = (1, 2, 3, 4)  # seeds of other pictures and classifiers, to learn a score's own error
 LEAST = 0.005
+UNSTEADY = {"dci-forest": 0.05}  # of a factor that is hardly told, importance is chance
 
 
 def evaluate_shapes(
@@ -80,8 +81,8 @@ def tolerance(
     progress: Progress | None = None,
 ) -> dict[str, float]:
     """By how much a score may differ when measured again: six standard deviations over four other
-    draws of pictures and classifiers (so few estimate it badly), at least 0.005; for
-    reconstruction, rounding."""
+    draws of pictures and classifiers (so few estimate it badly), at least 0.005 (0.05 for
+    the forests, whose draws can differ by as much); for reconstruction, rounding."""
     drawn = [
         metrics.evaluate(lambda x: vae.encode(x).mean, source, names, seed, progress)
         for seed in REDRAWN
@@ -90,7 +91,7 @@ def tolerance(
     for part in ("completeness", "informativeness"):
         found[f"dci-{part}"] = [result["dci"][part] for result in drawn if "dci" in result]
     spreads = {k: float(6 * np.std(v, ddof=1)) for k, v in found.items() if v}
-    return {**ROUNDING, **{k: round(max(LEAST, v), 4) for k, v in spreads.items()}}
+    return {**ROUNDING, **{k: round(max(UNSTEADY.get(k, LEAST), v), 4) for k, v in spreads.items()}}
 
 
 def _encode_both(
