@@ -41,7 +41,7 @@ GROWN = (
 )
 FORESTS = (
     "DCI asks which latents tell a factor: boosted trees that classify, as in disentanglement_lib, "
-    "or random forests that regress, as in the comparison whose 0.74 is the best published of VAEs."
+    "or random forests that regress, as in Eastwood & Williams (2018) and in Lin et al. (2020)."
 )
 SEEN = "Trained on, million pictures"
 # What better means; fewer nats or latents are neither better nor worse.
