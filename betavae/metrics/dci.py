@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,25 +26,23 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     Score: D. Parts: `completeness`, `informativeness`, `per_latent`, `per_factor` (completeness),
     `accuracy` (F,), `importance` (L, F).
     """
-    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
-    importance = np.zeros((train.codes.shape[1], len(encoded.sizes)))
-    accuracy = []
-    for factor in range(len(encoded.sizes)):
-        trees = HistGradientBoostingClassifier(
+
+    def trees(factor: int) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(
             max_iter=100,
             max_depth=3,
             learning_rate=0.1,
             min_samples_leaf=1,
             early_stopping=False,
             random_state=int(generator.integers(2**31)),
-        ).fit(train.codes, train.factors[:, factor])
-        importance[:, factor] = _gains(trees, train.codes.shape[1])
-        accuracy.append(float(trees.score(test.codes, test.factors[:, factor])))
+        )
+
+    importance, accuracy = _fitted(encoded, trees, _gains)
     return {
         **_scores(importance),
         "informativeness": float(np.mean(accuracy)),
         "accuracy": accuracy,
-        "pictures": [len(train), len(test)],
+        "pictures": _pictures(encoded),
     }
 
 
@@ -58,21 +57,34 @@ def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     Score: D. Parts: `completeness`, `per_latent`, `per_factor`, `explained` (F,) (R² on 5,000
     other pictures), `importance` (L, F). Fitted on 10,000 pictures.
     """
-    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
-    importance = np.zeros((train.codes.shape[1], len(encoded.sizes)))
-    explained = []
-    for factor in range(len(encoded.sizes)):
-        forest = RandomForestRegressor(
+
+    def forest(factor: int) -> RandomForestRegressor:
+        return RandomForestRegressor(
             max_depth=DEPTHS[factor] if factor < len(DEPTHS) else max(DEPTHS),
             random_state=int(generator.integers(2**31)),
-        ).fit(train.codes, train.factors[:, factor])
-        importance[:, factor] = forest.feature_importances_
-        explained.append(float(forest.score(test.codes, test.factors[:, factor])))
-    return {
-        **_scores(importance),
-        "explained": explained,
-        "pictures": [len(train), len(test)],
-    }
+        )
+
+    importance, explained = _fitted(encoded, forest, lambda fitted: fitted.feature_importances_)
+    return {**_scores(importance), "explained": explained, "pictures": _pictures(encoded)}
+
+
+def _fitted(
+    encoded: Encoded, model: Callable[[int], Any], weigh: Callable[[Any], np.ndarray]
+) -> tuple[np.ndarray, list[float]]:
+    """R (L, F), which `weigh` reads off a `model` of each factor, and each one's score (F,) on the
+    pictures that it was not fitted on."""
+    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
+    importance, scores = np.zeros((train.codes.shape[1], len(encoded.sizes))), []
+    for factor in range(len(encoded.sizes)):
+        fitted = model(factor).fit(train.codes, train.factors[:, factor])
+        importance[:, factor] = weigh(fitted)
+        scores.append(float(fitted.score(test.codes, test.factors[:, factor])))
+    return importance, scores
+
+
+def _pictures(encoded: Encoded) -> list[int]:
+    """How many were fitted on, and how many tested on."""
+    return [len(encoded.train.first(TRAIN)), len(encoded.test.first(TEST))]
 
 
 def _scores(importance: np.ndarray) -> dict[str, Any]:
@@ -89,12 +101,12 @@ def _scores(importance: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _gains(trees: HistGradientBoostingClassifier, latents: int) -> np.ndarray:
+def _gains(trees: HistGradientBoostingClassifier) -> np.ndarray:
     """(L,) share of each latent in the loss that all splits removed; 0 where nothing was split.
 
     scikit-learn keeps each split's gain but has no public name for their sum.
     """
-    gains = np.zeros(latents)
+    gains = np.zeros(trees.n_features_in_)
     for trees_of_a_round in trees._predictors:
         for tree in trees_of_a_round:
             splits = tree.nodes[tree.nodes["is_leaf"] == 0]
