@@ -1,6 +1,6 @@
 """β-VAE and its successors: train, measure, package and look at disentangled latents."""
 
-from betavae import bundle as bundles
+from betavae import bundles
 from betavae.model import VAE
 from betavae.version import __version__
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from betavae.bundle import BundleError
+from betavae.bundles.bundle import BundleError
 from betavae.checkpoints import CheckpointError
 from betavae.commands import evaluate, grid, publish, study, train, traverse, tuning
 from betavae.data import DataError

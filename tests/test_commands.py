@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-import betavae.packaging
+import betavae.bundles.packaging
 import betavae.study.grid
 from betavae import bundles, cli
 from betavae.commands import publish
@@ -75,7 +75,9 @@ def test_publish_packages_the_chosen_seed_and_says_how(monkeypatch, tmp_path):
     monkeypatch.setattr(publish.checkpoints, "read", lambda run: {"config": {"data": "shapes2d"}})
     packaged = []
     monkeypatch.setattr(
-        betavae.packaging, "package", lambda *given, **named: packaged.append((given, named))
+        betavae.bundles.packaging,
+        "package",
+        lambda *given, **named: packaged.append((given, named)),
     )
     monkeypatch.setattr(publish.bundle, "load", lambda folder: folder)
     monkeypatch.setattr(publish, "print_scores", lambda bundles: None)
@@ -114,8 +116,10 @@ def test_evaluate_with_silent_latents_closed_measures_the_prior_there_and_writes
         measured.append(vae)
         return {"protocol": "none", "scores": {}}
 
-    monkeypatch.setattr(betavae.packaging, "evaluate", evaluate)
-    monkeypatch.setattr(betavae.packaging, "measure", lambda *given: pytest.fail("it was written"))
+    monkeypatch.setattr(betavae.bundles.packaging, "evaluate", evaluate)
+    monkeypatch.setattr(
+        betavae.bundles.packaging, "measure", lambda *given: pytest.fail("it was written")
+    )
     assert cli.main(["evaluate", str(PROJECT / "weights" / name), "--close-silent"]) == 0
     silent = [latent.index for latent in bundles.load(name).latents if not latent.active]
     assert (

@@ -14,7 +14,8 @@ import pytest
 from safetensors.torch import load_file
 from small_grids import BASE, planned
 
-from betavae import bundles, checkpoints, metrics, packaging
+from betavae import bundles, checkpoints, metrics
+from betavae.bundles import packaging
 from betavae.study import grid
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.training import TrainingError

@@ -10,7 +10,7 @@ from small_runs import QUIET, assert_same, small_config
 from torch import nn
 
 from betavae import bundles, checkpoints, growth
-from betavae.card import model_card
+from betavae.bundles.card import model_card
 from betavae.config import learning_rate, log_beta_norm, title
 from betavae.distributed import Processes
 from betavae.model import ARCHITECTURES, VAE

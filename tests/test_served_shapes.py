@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from betavae import bundles, metrics
-from betavae.bundle import encode_all
+from betavae.bundles.bundle import encode_all
+from betavae.bundles.latents import describe_latents
+from betavae.bundles.packaging import stored_faces
 from betavae.data import Shapes2D
-from betavae.description import describe_latents
 from betavae.metrics.reconstruction import validate
 from betavae.metrics.shapes import ROUNDING
-from betavae.packaging import stored_faces
 
 SERVED = [name for name in bundles.names() if name.startswith("shapes2d-")]
 

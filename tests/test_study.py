@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
-from betavae.bundle import BundleError
+from betavae.bundles.bundle import BundleError
 from betavae.checkpoints import CheckpointError
 from betavae.study import plots
 from betavae.study import summary as summary_module

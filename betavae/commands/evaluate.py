@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import bundle
+from betavae.bundles import bundle
 from betavae.commands.options import add_data, splits
 from betavae.growth import close
 
@@ -31,7 +31,7 @@ def add(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from betavae.packaging import evaluate, measure
+    from betavae.bundles.packaging import evaluate, measure
 
     loaded = bundle.load(options.bundle)
     data = splits(loaded.config["data"]["name"], options.root)

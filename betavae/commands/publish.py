@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import bundle, checkpoints
+from betavae import checkpoints
+from betavae.bundles import bundle
 from betavae.commands.evaluate import print_scores
 from betavae.commands.options import add_data, splits
 from betavae.errors import reason
@@ -34,7 +35,7 @@ def add(commands) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from betavae.packaging import package
+    from betavae.bundles.packaging import package
     from betavae.study.summary import choose_run
 
     if options.hub:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import bundle
+from betavae.bundles import bundle
 from betavae.commands.options import positive
 from betavae.traversal import traversal_figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import bundle
+from betavae.bundles import bundle
 
 
 def add(commands) -> None:

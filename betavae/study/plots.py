@@ -14,7 +14,7 @@ matplotlib.use("Agg")  # no screen is needed
 import numpy as np
 from matplotlib import pyplot as plt
 
-from betavae.bundle import Bundle
+from betavae.bundles.bundle import Bundle
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.metrics.shapes import TITLES
 from betavae.study.kinds import USUAL

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from betavae import checkpoints
-from betavae.bundle import BundleError, load_shapes
+from betavae.bundles.bundle import BundleError, load_shapes
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
 from betavae.study.kinds import kind

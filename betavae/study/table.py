@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from betavae import bundle
+from betavae.bundles import bundle
 from betavae.study.kinds import who
 
 COLUMNS = (  # score, heading

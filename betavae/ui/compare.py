@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 import torch
 
-from betavae.bundle import Bundle, pair_latents
+from betavae.bundles.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from betavae.bundle import Bundle
+from betavae.bundles.bundle import Bundle
 from betavae.data.images import to_picture
 from betavae.faces import AlignedFace
 from betavae.pasting import align_by_hand

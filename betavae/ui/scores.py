@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from betavae.bundle import Bundle, BundleError
+from betavae.bundles.bundle import Bundle, BundleError
 from betavae.metrics.shapes import TITLES
 from betavae.study.table import read_study
 from betavae.ui.markup import scatter, table

@@ -11,7 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from betavae import metrics
-from betavae.bundle import BundleError
+from betavae.bundles.bundle import BundleError
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import LEADING, TELLING, stands_for
 from betavae.metrics.shapes import TITLES

@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from betavae.bundle import Latent, by_kl
+from betavae.bundles.bundle import Latent, by_kl
 from betavae.config import config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits

@@ -124,7 +124,7 @@ class Bundle:
 
 def root() -> Path:
     """Where bundles are served from: weights/ beside the package, or $BETAVAE_WEIGHTS."""
-    return Path(os.environ.get("BETAVAE_WEIGHTS", Path(__file__).parent.parent / "weights"))
+    return Path(os.environ.get("BETAVAE_WEIGHTS", Path(__file__).parents[2] / "weights"))
 
 
 def names() -> list[str]:

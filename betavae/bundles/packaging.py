@@ -14,10 +14,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae import checkpoints
-from betavae.bundle import Latent, by_kl, encode_all, latent_row
-from betavae.card import model_card
+from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
+from betavae.bundles.card import model_card
+from betavae.bundles.latents import describe_latents
 from betavae.config import TrainingConfig, log_beta_norm, title
-from betavae.description import describe_latents
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE

@@ -1,0 +1,25 @@
+"""What weights/NAME holds: read, checked, written, described."""
+
+from betavae.bundles.bundle import (
+    Bundle,
+    BundleError,
+    Latent,
+    load,
+    load_shapes,
+    names,
+    pair_latents,
+    root,
+    survey,
+)
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "Latent",
+    "load",
+    "load_shapes",
+    "names",
+    "pair_latents",
+    "root",
+    "survey",
+]
