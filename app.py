@@ -7,7 +7,7 @@ import os
 # The app talks to nobody: set before Gradio is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from betavae.allocator import share_two_heaps
+from betavae.machine.allocator import share_two_heaps
 
 share_two_heaps()  # before there are threads
 

@@ -1,7 +1,7 @@
 """β-VAE and its successors: train, measure, package and look at disentangled latents."""
 
 from betavae import bundles
+from betavae.machine.version import __version__
 from betavae.model import VAE
-from betavae.version import __version__
 
 __all__ = ["VAE", "__version__", "bundles"]

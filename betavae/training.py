@@ -14,14 +14,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae import checkpoints, growth
-from betavae.allocator import keep_freed_blocks
 from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
 from betavae.distributed import Processes
+from betavae.machine.allocator import keep_freed_blocks
+from betavae.machine.version import code_version
 from betavae.model import VAE, Posterior
 from betavae.monitor import Pace, figures, history_row, save_picture, write_history
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.speed import Setting, fastest_setting
-from betavae.version import code_version
 
 
 class TrainingError(RuntimeError):

@@ -10,7 +10,7 @@ import pytest
 # In a process of its own: the setting holds for the rest of a process.
 PAGE_FAULTS = """
 import resource, torch
-from betavae.allocator import keep_freed_blocks
+from betavae.machine.allocator import keep_freed_blocks
 
 def page_faults_of_ten_steps():
     step = lambda: torch.empty(512, 32, 32, 32).fill_(1)  # 64 MiB, 16384 pages

@@ -18,13 +18,13 @@ from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
 from betavae.bundles.latents import describe_latents
 from betavae.config import TrainingConfig, log_beta_norm, title
+from betavae.machine.version import code_version
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.monitor import write_history
 from betavae.traversal import traversal_figure
-from betavae.version import code_version
 
 STORED_FACES = 256  # posterior means to start from: 32 kB a bundle
 FIGURE_FACES = 5  # rows of the paper's figure

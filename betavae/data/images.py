@@ -23,8 +23,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae.cores import cores
 from betavae.errors import reason
+from betavae.machine.cores import cores
 
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
 DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change

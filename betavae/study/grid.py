@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from betavae import checkpoints
-from betavae.cores import cores
+from betavae.machine.cores import cores
 from betavae.study.kinds import kind
 from betavae.study.score import SCORES, measure_run
 from betavae.training import Pace, Run, TrainingConfig, TrainingError, train

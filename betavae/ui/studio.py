@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
-from betavae.cores import cores
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
+from betavae.machine.cores import cores
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.traversal import traverse

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 def code_version() -> str:
     """For example "0.1.0+1a2b3c4d5e6f", with ".dirty" where files differ from that commit."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
 
     def git(*words: str) -> str:
         done = subprocess.run(

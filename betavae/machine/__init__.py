@@ -1,0 +1,1 @@
+"""What the computer is: its cores, its memory, the version of this code."""
