@@ -17,7 +17,7 @@ from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.images import to_tensor
-from betavae.faces import align_face
+from betavae.faces.alignment import align_face
 from betavae.ui import checks, layout, paste
 from betavae.ui.reconstruct import take_apart, unusual
 from betavae.ui.studio import Studio

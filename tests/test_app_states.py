@@ -22,7 +22,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from betavae import bundles
-from betavae.photos import PhotoError
+from betavae.data.photos import PhotoError
 from betavae.ui import checks, paste
 from betavae.ui.reconstruct import take_apart
 from betavae.ui.studio import Studio

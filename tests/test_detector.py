@@ -8,9 +8,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from betavae import detector
-from betavae.detector import FaceModelError
-from betavae.faces import align_face
+from betavae.faces import detector
+from betavae.faces.alignment import align_face
+from betavae.faces.detector import FaceModelError
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())  # 512x512, in the public domain
 

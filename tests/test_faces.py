@@ -11,7 +11,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from betavae.faces import (
+from betavae.faces.alignment import (
     EYE_DISTANCE,
     TEMPLATE,
     NoFaceFound,

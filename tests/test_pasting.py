@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from betavae.faces import align_face
-from betavae.pasting import align_by_hand, paste_back
+from betavae.faces.alignment import align_face
+from betavae.faces.pasting import align_by_hand, paste_back
 
 
 @pytest.fixture(scope="module")

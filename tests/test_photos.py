@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from betavae import photos
-from betavae.photos import PhotoError, open_photo, upright_rgb
+from betavae.data import photos
+from betavae.data.photos import PhotoError, open_photo, upright_rgb
 
 ORIENTATION_TAG = 0x0112
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from betavae.bundles.bundle import Latent
-from betavae.faces import find_landmarks
+from betavae.faces.alignment import find_landmarks
 from betavae.metrics.attributes import (
     PICTURE_STATISTICS,
     correlations,

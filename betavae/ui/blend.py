@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from betavae.data.images import to_tensor
-from betavae.photos import PhotoError
+from betavae.data.photos import PhotoError
 from betavae.ui.board import describe, server_functions
 from betavae.ui.live import live_html
 from betavae.ui.markup import notice

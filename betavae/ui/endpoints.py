@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from betavae.data.images import to_picture, to_tensor
-from betavae.photos import PhotoError, open_photo
+from betavae.data.photos import PhotoError, open_photo
 from betavae.traversal import traverse as traverse_latents
 from betavae.ui import checks
 from betavae.ui.studio import Studio, png_uri

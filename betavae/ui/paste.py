@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from betavae.pasting import paste_back
-from betavae.photos import PhotoError
+from betavae.data.photos import PhotoError
+from betavae.faces.pasting import paste_back
 from betavae.ui import checks
 from betavae.ui.markup import notice
 from betavae.ui.studio import Studio

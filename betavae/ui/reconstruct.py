@@ -9,9 +9,9 @@ import gradio as gr
 
 from betavae.bundles.bundle import Bundle
 from betavae.data.images import to_picture
-from betavae.faces import AlignedFace
-from betavae.pasting import align_by_hand
-from betavae.photos import PhotoError
+from betavae.data.photos import PhotoError
+from betavae.faces.alignment import AlignedFace
+from betavae.faces.pasting import align_by_hand
 from betavae.ui import blend, examples, paste
 from betavae.ui.markup import card, cards, notice, overview
 from betavae.ui.studio import Reconstruction, Studio

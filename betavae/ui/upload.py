@@ -7,9 +7,9 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from betavae.detector import FaceModelError
-from betavae.faces import AlignedFace, NoFaceFound, align_face, centre_crop
-from betavae.photos import PhotoError, open_photo
+from betavae.data.photos import PhotoError, open_photo
+from betavae.faces.alignment import AlignedFace, NoFaceFound, align_face, centre_crop
+from betavae.faces.detector import FaceModelError
 
 
 def photo_input(**options) -> gr.Image:

@@ -25,10 +25,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from betavae import faces, geometry
 from betavae.data.celeba import FRAME, SPLITS
 from betavae.data.images import files_in_zip
-from betavae.detector import detect
+from betavae.faces import alignment as faces
+from betavae.faces import geometry
+from betavae.faces.detector import detect
 
 CANVAS = (640, 480)
 WIDTHS = (110, 400)  # of the pasted frame, in pixels; its eyes are 0.22 of that apart

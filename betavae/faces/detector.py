@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from betavae.data.images import Box
-from betavae.geometry import apply
+from betavae.faces.geometry import apply
 
 SCORE_THRESHOLD = 0.8  # OpenCV's default of 0.9 misses 6 % of the faces
 

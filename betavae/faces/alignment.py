@@ -16,9 +16,9 @@ from PIL import Image
 
 from betavae.data.celeba import FRAME, face_box
 from betavae.data.images import Box, centre_square, crop_and_resize
-from betavae.detector import Face, detect
-from betavae.geometry import ZOOM, Patch, compose, cut_out, inverse, resize, shrink
-from betavae.photos import upright_rgb
+from betavae.data.photos import upright_rgb
+from betavae.faces.detector import Face, detect
+from betavae.faces.geometry import ZOOM, Patch, compose, cut_out, inverse, resize, shrink
 
 # The detector's landmarks in CelebA's 178x218 frame.
 TEMPLATE = np.array([(69, 111), (108, 111), (88, 135), (71, 152), (105, 152)], float)

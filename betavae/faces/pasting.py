@@ -8,9 +8,9 @@ from PIL import Image
 
 from betavae.data.celeba import CROP
 from betavae.data.images import SIZE
-from betavae.faces import TEMPLATE, AlignedFace, in_frame
-from betavae.geometry import apply, compose, cut_out, inverse, warp
-from betavae.photos import upright_rgb
+from betavae.data.photos import upright_rgb
+from betavae.faces.alignment import TEMPLATE, AlignedFace, in_frame
+from betavae.faces.geometry import apply, compose, cut_out, inverse, warp
 
 SOFT_EDGE = 0.22  # of the crop's side: over this margin the face fades into the photo
 
