@@ -14,8 +14,8 @@ share_two_heaps()  # before there are threads
 import cv2
 import torch
 
+from betavae.serving.studio import Studio
 from betavae.ui import layout
-from betavae.ui.studio import Studio
 
 # A decode is a millisecond of one core, a photo some thirty; threads of torch's and OpenCV's own
 # would only fight the server's: a photo then takes twice the processor time.

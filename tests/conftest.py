@@ -176,8 +176,8 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def url(cache):
     """The app, served with the bundles under weights/."""
+    from betavae.serving.studio import Studio
     from betavae.ui import layout
-    from betavae.ui.studio import Studio
 
     with served(layout.build(Studio()), **layout.LAUNCH) as address:
         yield address

@@ -15,8 +15,8 @@ from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.images import to_picture
+from betavae.serving.studio import Studio
 from betavae.ui.board import server_functions
-from betavae.ui.studio import Studio
 
 BETA = "celeba-beta-vae"
 ZERO = [0.0] * 32

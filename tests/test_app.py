@@ -24,8 +24,8 @@ from PIL import Image
 from skimage.data import astronaut
 
 from betavae import bundles
+from betavae.serving.studio import Studio
 from betavae.ui import layout
-from betavae.ui.studio import Studio
 
 
 class TestTraverse:

@@ -18,9 +18,10 @@ from skimage.data import astronaut
 from betavae import bundles
 from betavae.data.images import to_tensor
 from betavae.faces.alignment import align_face
-from betavae.ui import checks, layout, paste
+from betavae.serving import checks
+from betavae.serving.studio import Studio
+from betavae.ui import layout, paste
 from betavae.ui.reconstruct import take_apart, unusual
-from betavae.ui.studio import Studio
 
 FACES = [name for name in bundles.names() if name.startswith("celeba-")]
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from betavae import bundles
 from betavae.data import Shapes2D
-from betavae.ui import checks
+from betavae.serving import checks
+from betavae.serving.studio import Studio
 from betavae.ui.factors import code_of_factors
-from betavae.ui.studio import Studio
 from betavae.ui.training import measured_again
 
 NAMES = ["shapes2d-vae", "shapes2d-beta-vae"]

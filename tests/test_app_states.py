@@ -23,9 +23,10 @@ from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.photos import PhotoError
-from betavae.ui import checks, paste
+from betavae.serving import checks
+from betavae.serving.studio import Studio
+from betavae.ui import paste
 from betavae.ui.reconstruct import take_apart
-from betavae.ui.studio import Studio
 
 STATUS = "document.querySelector('.status').textContent"
 SHAPES = "shapes2d-beta-vae"

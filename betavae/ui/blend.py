@@ -9,10 +9,10 @@ import gradio as gr
 
 from betavae.data.images import to_tensor
 from betavae.data.photos import PhotoError
+from betavae.serving.studio import Studio
 from betavae.ui.board import describe, server_functions
 from betavae.ui.live import live_html
 from betavae.ui.markup import notice
-from betavae.ui.studio import Studio
 from betavae.ui.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (

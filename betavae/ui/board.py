@@ -13,10 +13,10 @@ import gradio as gr
 import torch
 
 from betavae.data.images import to_picture
+from betavae.serving import checks
+from betavae.serving.studio import Studio, data_uri
 from betavae.traversal import grid
-from betavae.ui import checks
 from betavae.ui.live import live_html
-from betavae.ui.studio import Studio, data_uri
 
 
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:

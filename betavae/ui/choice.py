@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from betavae.ui.studio import Studio
+from betavae.serving.studio import Studio
 
 
 def model_choice(

@@ -13,9 +13,9 @@ from PIL import Image
 
 from betavae.data.images import to_picture, to_tensor
 from betavae.data.photos import PhotoError, open_photo
+from betavae.serving import checks
+from betavae.serving.studio import Studio, png_uri
 from betavae.traversal import traverse as traverse_latents
-from betavae.ui import checks
-from betavae.ui.studio import Studio, png_uri
 from betavae.ui.upload import face_or_centre, photo_input
 
 MOST_FRAMES = 64

@@ -10,7 +10,7 @@ import gradio as gr
 from PIL import Image
 
 from betavae.data.images import to_picture
-from betavae.ui.studio import Studio
+from betavae.serving.studio import Studio
 
 SHOWN = (12, 47, 101, 188)  # places among the stored codes
 SIDE = 256

@@ -10,10 +10,10 @@ import torch
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture
 from betavae.data.shapes2d import SHAPE_NAMES
-from betavae.ui import checks
+from betavae.serving import checks
+from betavae.serving.studio import Studio, data_uri
 from betavae.ui.board import answering, describe
 from betavae.ui.live import live_html
-from betavae.ui.studio import Studio, data_uri
 
 START = (2, 4, 5, 16, 16)  # a heart, fairly large, in the middle
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from betavae.data.photos import PhotoError
 from betavae.faces.pasting import paste_back
-from betavae.ui import checks
+from betavae.serving import checks
+from betavae.serving.studio import Studio
 from betavae.ui.markup import notice
-from betavae.ui.studio import Studio
 from betavae.ui.upload import open_upload
 
 SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size

@@ -12,9 +12,9 @@ from betavae.data.images import to_picture
 from betavae.data.photos import PhotoError
 from betavae.faces.alignment import AlignedFace
 from betavae.faces.pasting import align_by_hand
+from betavae.serving.studio import Reconstruction, Studio
 from betavae.ui import blend, examples, paste
 from betavae.ui.markup import card, cards, notice, overview
-from betavae.ui.studio import Reconstruction, Studio
 from betavae.ui.traverse import Traverse
 from betavae.ui.upload import face_or_centre, open_upload, photo_input
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from betavae.bundles.bundle import Bundle, BundleError
 from betavae.metrics.shapes import TITLES
+from betavae.serving.studio import Studio
 from betavae.study.table import read_study
 from betavae.ui.markup import scatter, table
-from betavae.ui.studio import Studio
 from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 FACES = (  # score, heading, digits

@@ -15,9 +15,9 @@ from betavae.bundles.bundle import BundleError
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import LEADING, TELLING, stands_for
 from betavae.metrics.shapes import TITLES
+from betavae.serving.studio import Studio
 from betavae.study.table import read_study, rows
 from betavae.ui.markup import notice, table
-from betavae.ui.studio import Studio
 
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation)",

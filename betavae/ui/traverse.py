@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from betavae.serving.studio import Studio
 from betavae.ui.board import live_board
 from betavae.ui.choice import model_choice
-from betavae.ui.studio import Studio
 
 INTRODUCTION = (
     "**Drag a slider** and the picture follows. The strip under it shows what that latent does "

@@ -26,8 +26,8 @@ from browser import FLAGS, served
 from playwright.async_api import async_playwright
 
 from betavae.data.images import to_picture
+from betavae.serving.studio import Studio, data_uri
 from betavae.ui import layout
-from betavae.ui.studio import Studio, data_uri
 
 SLIDERS = 32
 EVENTS = 60  # of the mouse, a second
