@@ -6,11 +6,11 @@ import argparse
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.checkpoints import CheckpointError
 from betavae.commands import evaluate, grid, publish, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
-from betavae.training import TrainingError
+from betavae.training.checkpoints import CheckpointError
+from betavae.training.loop import TrainingError
 
 COMMANDS = (
     train.add,

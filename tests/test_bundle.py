@@ -13,14 +13,15 @@ import torch
 from conftest import smooth_picture, write_celeba
 from PIL import Image
 
-from betavae import bundles, checkpoints, cli
+from betavae import bundles, cli
 from betavae.bundles.bundle import FILES, BundleError, encode_all, pair_latents
 from betavae.bundles.packaging import package, stored_faces
 from betavae.data import CelebA
-from betavae.distributed import Processes
 from betavae.metrics.attributes import PICTURE_STATISTICS, picture_statistics, readable
 from betavae.metrics.faces import evaluate_faces
-from betavae.training import Pace, Run, TrainingConfig, train
+from betavae.training import checkpoints
+from betavae.training.distributed import Processes
+from betavae.training.loop import Pace, Run, TrainingConfig, train
 
 PROJECT = Path(__file__).parents[1]
 REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"

@@ -14,11 +14,12 @@ import pytest
 from safetensors.torch import load_file
 from small_grids import BASE, planned
 
-from betavae import bundles, checkpoints, metrics
+from betavae import bundles, metrics
 from betavae.bundles import packaging
 from betavae.study import grid
 from betavae.study.score import CODES, SCORES, read_runs
-from betavae.training import TrainingError
+from betavae.training import checkpoints
+from betavae.training.loop import TrainingError
 
 PROJECT = Path(__file__).parents[1]
 

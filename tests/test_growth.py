@@ -9,14 +9,15 @@ import torch
 from small_runs import QUIET, assert_same, small_config
 from torch import nn
 
-from betavae import bundles, checkpoints, growth
+from betavae import bundles
 from betavae.bundles.card import model_card
-from betavae.config import learning_rate, log_beta_norm, title
-from betavae.distributed import Processes
 from betavae.model import ARCHITECTURES, VAE
 from betavae.objectives import OBJECTIVES
 from betavae.study.kinds import kind
-from betavae.training import Run, train
+from betavae.training import checkpoints, growth
+from betavae.training.config import learning_rate, log_beta_norm, title
+from betavae.training.distributed import Processes
+from betavae.training.loop import Run, train
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from small_runs import (
     wait_for_history,
 )
 
-from betavae import checkpoints, cli
-from betavae.checkpoints import CheckpointError
-from betavae.distributed import Processes
-from betavae.training import Run, TrainingError
+from betavae import cli
+from betavae.training import checkpoints
+from betavae.training.checkpoints import CheckpointError
+from betavae.training.distributed import Processes
+from betavae.training.loop import Run, TrainingError
 
 
 @pytest.fixture(scope="module")

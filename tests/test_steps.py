@@ -9,8 +9,8 @@ import pytest
 import torch
 from conftest import Pictures
 
-from betavae.distributed import Processes
-from betavae.training import Run, TrainingConfig
+from betavae.training.distributed import Processes
+from betavae.training.loop import Run, TrainingConfig
 
 PIXELS = 3 * 64 * 64
 

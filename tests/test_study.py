@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
 from betavae.bundles.bundle import BundleError
-from betavae.checkpoints import CheckpointError
 from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
@@ -23,6 +22,7 @@ from betavae.study.kinds import kind, who
 from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
+from betavae.training.checkpoints import CheckpointError
 from betavae.ui import training as training_tab
 from betavae.ui.verdict import means_over_seeds
 

@@ -18,14 +18,15 @@ from small_runs import (
     start,
 )
 
-from betavae import checkpoints, cli
-from betavae.checkpoints import CheckpointError
+from betavae import cli
 from betavae.commands import train as train_command
-from betavae.distributed import Processes
 from betavae.model import VAE
-from betavae.monitor import history_row, save_picture
-from betavae.speed import SETTINGS, fastest_setting
-from betavae.training import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
+from betavae.training import checkpoints
+from betavae.training.checkpoints import CheckpointError
+from betavae.training.distributed import Processes
+from betavae.training.loop import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
+from betavae.training.monitor import history_row, save_picture
+from betavae.training.precision import SETTINGS, fastest_setting
 
 
 def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():
@@ -190,8 +191,8 @@ MEASURE_APART = """
 import os
 import sys
 sys.path.insert(0, sys.argv[1])
-from betavae import speed
-from betavae.distributed import join
+from betavae.training import precision as speed
+from betavae.training.distributed import join
 
 processes, measured = join(), []
 

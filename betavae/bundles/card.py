@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
-from betavae.config import config_from, fresh_rounds
+from betavae.training.config import config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -135,8 +135,8 @@ def _growth(training: dict[str, Any]) -> str:
     most = f"at most {first} of the silent latents" if first else "the silent latents"
     more = [f"; at most {n} more started afresh in step {step:,}" for step, n in later]
     return (
-        f" Its code grew (`betavae/growth.py`): {steps:,} steps of KL alone whose β falls to 1, "
-        f"{steps:,} of the objective, then {most} started afresh for {steps:,} of KL "
+        f" Its code grew (`betavae/training/growth.py`): {steps:,} steps of KL alone whose β falls "
+        f"to 1, {steps:,} of the objective, then {most} started afresh for {steps:,} of KL "
         f"alone, and the objective had the rest{''.join(more)}."
     )
 

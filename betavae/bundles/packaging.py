@@ -13,17 +13,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae import checkpoints
 from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
 from betavae.bundles.latents import describe_latents
-from betavae.config import TrainingConfig, log_beta_norm, title
 from betavae.machine.version import code_version
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
-from betavae.monitor import write_history
+from betavae.training import checkpoints
+from betavae.training.config import TrainingConfig, log_beta_norm, title
+from betavae.training.monitor import write_history
 from betavae.traversal import traversal_figure
 
 STORED_FACES = 256  # posterior means to start from: 32 kB a bundle

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from betavae.bundles import bundle
 from betavae.commands.options import add_data, splits
-from betavae.growth import close
+from betavae.training.growth import close
 
 
 def add(commands) -> None:

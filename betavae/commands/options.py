@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae.config import TrainingConfig
 from betavae.data import DATA_SETS, DataError
 from betavae.objectives import OBJECTIVES, settings
-from betavae.training import TrainingError
+from betavae.training.config import TrainingConfig
+from betavae.training.loop import TrainingError
 
 # What differs from TrainingConfig's defaults, a data set.
 DEFAULTS = {

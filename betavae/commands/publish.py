@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import checkpoints
 from betavae.bundles import bundle
 from betavae.commands.evaluate import print_scores
 from betavae.commands.options import add_data, splits
 from betavae.errors import reason
+from betavae.training import checkpoints
 
 
 def add(commands) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae import checkpoints
 from betavae.commands.options import (
     DEFAULTS,
     add_data,
@@ -18,7 +17,8 @@ from betavae.commands.options import (
 from betavae.data import DATA_SETS
 from betavae.model import ARCHITECTURES
 from betavae.objectives import OBJECTIVES
-from betavae.training import (
+from betavae.training import checkpoints
+from betavae.training.loop import (
     OPTIMISERS,
     Pace,
     Run,
@@ -65,7 +65,8 @@ def add(commands) -> None:
     option(
         "--growth",
         type=int,
-        help="steps of each part in which the code grows, see betavae/growth.py (0: it does not)",
+        help="steps of each part in which the code grows (0: it does not), "
+        "see betavae/training/growth.py",
     )
     option(
         "--fresh-latents",
@@ -87,7 +88,7 @@ def add(commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from betavae.distributed import join
+    from betavae.training.distributed import join
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config

@@ -15,11 +15,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from betavae import checkpoints
 from betavae.machine.cores import cores
 from betavae.study.kinds import kind
 from betavae.study.score import SCORES, measure_run
-from betavae.training import Pace, Run, TrainingConfig, TrainingError, train
+from betavae.training import checkpoints
+from betavae.training.loop import Pace, Run, TrainingConfig, TrainingError, train
 
 HISTORY_ROWS = 12  # a run: each is a pass over the validation split
 CHECKPOINT_SECONDS = 60
@@ -123,7 +123,7 @@ def train_and_measure(planned: Planned) -> bool:
     if _stopped:
         return False
     from betavae.data import DATA_SETS
-    from betavae.distributed import join
+    from betavae.training.distributed import join
 
     data, validation = (
         DATA_SETS[planned.config.data](planned.data_path, split, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from betavae.config import fresh_rounds
+from betavae.training.config import fresh_rounds
 
 USUAL = 256_000  # pictures seen in a run of the study; a longer run is another kind of model
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from betavae import checkpoints
 from betavae.bundles.bundle import BundleError, load_shapes
 from betavae.machine.version import code_version
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
 from betavae.study.kinds import kind
+from betavae.training import checkpoints
 
 SCORES, CODES = "scores.json", "codes.safetensors"
 MEASURED = ("validation", "metrics", "curves", "classifier")  # what `evaluate_shapes` finds

@@ -12,8 +12,6 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from betavae import metrics
-from betavae.checkpoints import CheckpointError
-from betavae.config import TrainingConfig, fresh_rounds, log_beta_norm, title
 from betavae.machine.version import code_version
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
@@ -21,6 +19,8 @@ from betavae.metrics.shapes import FACTOR_CHOICES
 from betavae.metrics.udr import udr
 from betavae.study.kinds import by_kind, is_long, is_plain, pictures, weighted, who
 from betavae.study.score import CODES, read_runs
+from betavae.training.checkpoints import CheckpointError
+from betavae.training.config import TrainingConfig, fresh_rounds, log_beta_norm, title
 
 # The paper's table (its Figure 6 left), per cent, and the earlier reproduction's.
 PAPER = {

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
-from betavae.distributed import Processes
-from betavae.training import Run, TrainingConfig
+from betavae.training.distributed import Processes
+from betavae.training.loop import Run, TrainingConfig
 
 
 class RandomPictures:

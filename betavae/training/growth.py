@@ -27,9 +27,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from betavae.config import TrainingConfig
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE
+from betavae.training.config import TrainingConfig
 
 PRESSURE = 300.0  # of 2D shapes no latent is worth its nats above β = 130 or so
 FAINT = 0.1  # how weakly latents are spoken and heard at the start, of what He's weights would

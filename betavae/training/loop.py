@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae import checkpoints, growth
-from betavae.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
-from betavae.distributed import Processes
 from betavae.machine.allocator import keep_freed_blocks
 from betavae.machine.version import code_version
 from betavae.model import VAE, Posterior
-from betavae.monitor import Pace, figures, history_row, save_picture, write_history
 from betavae.objectives import OBJECTIVES, Objective
-from betavae.speed import Setting, fastest_setting
+from betavae.training import checkpoints, growth
+from betavae.training.config import OPTIMISERS, TrainingConfig, config_from, learning_rate
+from betavae.training.distributed import Processes
+from betavae.training.monitor import Pace, figures, history_row, save_picture, write_history
+from betavae.training.precision import Setting, fastest_setting
 
 
 class TrainingError(RuntimeError):

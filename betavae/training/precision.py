@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from betavae.distributed import Processes
 from betavae.model import VAE
+from betavae.training.distributed import Processes
 
 SETTLING_STEPS, TIMED_STEPS = 1, 3
 

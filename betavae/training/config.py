@@ -11,7 +11,7 @@ import torch
 from betavae.model import ARCHITECTURES
 from betavae.model.likelihoods import LIKELIHOODS
 from betavae.objectives import OBJECTIVES, settings
-from betavae.speed import SETTINGS
+from betavae.training.precision import SETTINGS
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
 DECAYS = ("cosine", "none")
@@ -46,7 +46,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3  # the peak, reached after warm-up
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
-    growth: int = 0  # steps of each part in which the code grows: see betavae/growth.py
+    growth: int = 0  # steps of each part in which the code grows: see betavae/training/growth.py
     fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start

@@ -18,7 +18,7 @@ from betavae.model import VAE
 from betavae.traversal import active_latents, traversal_figure
 
 if TYPE_CHECKING:
-    from betavae.training import Run
+    from betavae.training.loop import Run
 
 
 @dataclass(frozen=True)

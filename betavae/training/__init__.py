@@ -1,0 +1,1 @@
+"""The loop, its configuration, checkpoints, precision, processes, growth and monitor."""
