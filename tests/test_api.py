@@ -16,7 +16,7 @@ from skimage.data import astronaut
 from betavae import bundles
 from betavae.data.images import to_picture
 from betavae.serving.studio import Studio
-from betavae.ui.board import server_functions
+from betavae.ui.live.board import server_functions
 
 BETA = "celeba-beta-vae"
 ZERO = [0.0] * 32

@@ -14,7 +14,7 @@ from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.serving.studio import Studio
 from betavae.traversal import strip
 from betavae.ui.choice import different, model_choice
-from betavae.ui.factors import factors_view
+from betavae.ui.live.factors import factors_view
 from betavae.ui.markup import bar_chart, heat_map, picture
 from betavae.ui.scores import chosen_models, every_model
 from betavae.ui.tuning import tuning_view

@@ -10,8 +10,8 @@ import gradio as gr
 from betavae.data.images import to_tensor
 from betavae.data.photos import PhotoError
 from betavae.serving.studio import Studio
-from betavae.ui.board import describe, server_functions
-from betavae.ui.live import live_html
+from betavae.ui.live.board import describe, server_functions
+from betavae.ui.live.component import live_html
 from betavae.ui.markup import notice
 from betavae.ui.upload import face_or_centre, open_upload, photo_input
 

@@ -1,4 +1,4 @@
-// The blend slider: codes between two faces. Gradio runs this once, after live.js.
+// The blend slider: codes between two faces. Gradio runs this once, after component.js.
 const root = element.querySelector('.blend');
 const state = {from: null, to: null, share: 0.5};
 const pictures = {};

@@ -16,7 +16,7 @@ from betavae.data.images import to_picture
 from betavae.serving import checks
 from betavae.serving.studio import Studio, data_uri
 from betavae.traversal import grid
-from betavae.ui.live import live_html
+from betavae.ui.live.component import live_html
 
 
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:

@@ -20,8 +20,8 @@ def live_html(name: str, value: Any, functions: list, elem_id: str, **props: Any
     return gr.HTML(
         value,
         html_template=f"<div class='{name}'></div>",
-        css_template=_read("live.css") + _read(f"{name}.css"),
-        js_on_load=_read("live.js") + _read(f"{name}.js"),
+        css_template=_read("component.css") + _read(f"{name}.css"),
+        js_on_load=_read("component.js") + _read(f"{name}.js"),
         server_functions=functions,
         in_flight=IN_FLIGHT,
         elem_id=elem_id,

@@ -12,8 +12,8 @@ from betavae.data.images import to_picture
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving import checks
 from betavae.serving.studio import Studio, data_uri
-from betavae.ui.board import answering, describe
-from betavae.ui.live import live_html
+from betavae.ui.live.board import answering, describe
+from betavae.ui.live.component import live_html
 
 START = (2, 4, 5, 16, 16)  # a heart, fairly large, in the middle
 

@@ -1,4 +1,4 @@
-// The factors view: true factors in, codes out. Gradio runs this once, after live.js.
+// The factors view: true factors in, codes out. Gradio runs this once, after component.js.
 const root = element.querySelector('.factors');
 const state = {factors: props.factors.map(f => f.start), shown: [], moved: null};
 const bars = {}, pictures = {}, panels = {}, before = {};     // of each model, by name

@@ -1,0 +1,1 @@
+"""Live components: the .py, .js and .css of each side by side."""
