@@ -20,7 +20,8 @@ from betavae.data.images import to_tensor
 from betavae.faces.alignment import align_face
 from betavae.serving import checks
 from betavae.serving.studio import Studio
-from betavae.ui import layout, paste
+from betavae.ui import layout
+from betavae.ui.parts import paste
 from betavae.ui.reconstruct import take_apart, unusual
 
 FACES = [name for name in bundles.names() if name.startswith("celeba-")]

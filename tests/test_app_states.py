@@ -25,7 +25,7 @@ from betavae import bundles
 from betavae.data.photos import PhotoError
 from betavae.serving import checks
 from betavae.serving.studio import Studio
-from betavae.ui import paste
+from betavae.ui.parts import paste
 from betavae.ui.reconstruct import take_apart
 
 STATUS = "document.querySelector('.status').textContent"

@@ -24,7 +24,7 @@ from betavae.study.summary import choose_run, measure_baselines, spread, summari
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training.checkpoints import CheckpointError
 from betavae.ui import training as training_tab
-from betavae.ui.verdict import means_over_seeds
+from betavae.ui.parts.verdict import means_over_seeds
 
 PROJECT = Path(__file__).parents[1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
+from betavae.ui.parts.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 SHAPES = {
     "VAE": {"mig": 0.05, "dci": 0.1, "factor-vae": 0.6, "reconstruction": 60.0},

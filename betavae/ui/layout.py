@@ -8,7 +8,7 @@ import gradio as gr
 
 from betavae.serving.studio import Studio
 from betavae.ui import compare, endpoints, reconstruct, training, traverse
-from betavae.ui.markup import notice
+from betavae.ui.parts.markup import notice
 
 CSS = Path(__file__).with_name("page.css")
 KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often

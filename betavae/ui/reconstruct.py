@@ -13,11 +13,11 @@ from betavae.data.photos import PhotoError
 from betavae.faces.alignment import AlignedFace
 from betavae.faces.pasting import align_by_hand
 from betavae.serving.studio import Reconstruction, Studio
-from betavae.ui import examples, paste
 from betavae.ui.live import blend
-from betavae.ui.markup import card, cards, notice, overview
+from betavae.ui.parts import examples, paste
+from betavae.ui.parts.markup import card, cards, notice, overview
+from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
 from betavae.ui.traverse import Traverse
-from betavae.ui.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (
     "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "

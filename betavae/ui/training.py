@@ -17,7 +17,7 @@ from betavae.metrics.attributes import LEADING, TELLING, stands_for
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.table import read_study, rows
-from betavae.ui.markup import notice, table
+from betavae.ui.parts.markup import notice, table
 
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation)",

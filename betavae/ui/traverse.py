@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from betavae.serving.studio import Studio
-from betavae.ui.choice import model_choice
 from betavae.ui.live.board import live_board
+from betavae.ui.parts.choice import model_choice
 
 INTRODUCTION = (
     "**Drag a slider** and the picture follows. The strip under it shows what that latent does "

@@ -12,8 +12,8 @@ from betavae.data.photos import PhotoError
 from betavae.serving.studio import Studio
 from betavae.ui.live.board import describe, server_functions
 from betavae.ui.live.component import live_html
-from betavae.ui.markup import notice
-from betavae.ui.upload import face_or_centre, open_upload, photo_input
+from betavae.ui.parts.markup import notice
+from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (
     "**Blend two faces.** Upload a second photo, and slide from one face to the other: a straight "

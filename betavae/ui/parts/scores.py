@@ -9,8 +9,8 @@ from betavae.bundles.bundle import Bundle, BundleError
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.table import read_study
-from betavae.ui.markup import scatter, table
-from betavae.ui.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
+from betavae.ui.parts.markup import scatter, table
+from betavae.ui.parts.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
 
 FACES = (  # score, heading, digits
     ("psnr", "PSNR, dB", 2),

@@ -11,7 +11,7 @@ from torch import Tensor
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving.studio import Studio
 from betavae.tuning import LARGEST
-from betavae.ui.markup import picture
+from betavae.ui.parts.markup import picture
 
 LOW, MIDDLE, HIGH = ((29, 78, 216), (245, 245, 244), (234, 88, 12))
 WIDE, TALL = 100, 56

@@ -15,8 +15,8 @@ from betavae.data.photos import PhotoError
 from betavae.faces.pasting import paste_back
 from betavae.serving import checks
 from betavae.serving.studio import Studio
-from betavae.ui.markup import notice
-from betavae.ui.upload import open_upload
+from betavae.ui.parts.markup import notice
+from betavae.ui.parts.upload import open_upload
 
 SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
 CHANGE, FACE = "only what changed", "the whole face"
