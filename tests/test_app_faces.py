@@ -22,7 +22,7 @@ from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 from betavae.ui.parts import paste
-from betavae.ui.reconstruct import take_apart, unusual
+from betavae.ui.tabs.reconstruct import take_apart, unusual
 
 FACES = [name for name in bundles.names() if name.startswith("celeba-")]
 

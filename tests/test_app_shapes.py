@@ -17,7 +17,7 @@ from betavae.data import Shapes2D
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.live.factors import code_of_factors
-from betavae.ui.training import measured_again
+from betavae.ui.tabs.training import measured_again
 
 NAMES = ["shapes2d-vae", "shapes2d-beta-vae"]
 

@@ -26,7 +26,7 @@ from betavae.data.photos import PhotoError
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.parts import paste
-from betavae.ui.reconstruct import take_apart
+from betavae.ui.tabs.reconstruct import take_apart
 
 STATUS = "document.querySelector('.status').textContent"
 SHAPES = "shapes2d-beta-vae"

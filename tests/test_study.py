@@ -23,8 +23,8 @@ from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training.checkpoints import CheckpointError
-from betavae.ui import training as training_tab
 from betavae.ui.parts.verdict import means_over_seeds
+from betavae.ui.tabs import training as training_tab
 
 PROJECT = Path(__file__).parents[1]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import gradio as gr
 
 from betavae.serving.studio import Studio
-from betavae.ui import compare, endpoints, reconstruct, training, traverse
+from betavae.ui import endpoints
 from betavae.ui.parts.markup import notice
+from betavae.ui.tabs import compare, reconstruct, training, traverse
 
 CSS = Path(__file__).with_name("page.css")
 KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often

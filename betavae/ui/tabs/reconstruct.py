@@ -17,7 +17,7 @@ from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
 from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
-from betavae.ui.traverse import Traverse
+from betavae.ui.tabs.traverse import Traverse
 
 INTRODUCTION = (
     "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "
