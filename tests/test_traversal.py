@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from betavae import VAE
-from betavae.traversal import (
+from betavae.views.traversal import (
     LABEL_HEIGHT,
     MARGIN,
     VALUES,

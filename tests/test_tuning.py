@@ -7,7 +7,7 @@ import torch
 
 from betavae.data import Shapes2D
 from betavae.data.shapes2d import FACTOR_SIZES
-from betavae.tuning import ORIENTATION, SCALE, SHAPE, X, Y, tuning
+from betavae.views.tuning import ORIENTATION, SCALE, SHAPE, X, Y, tuning
 
 
 class Factors:

@@ -24,7 +24,7 @@ from betavae.model.vae import digest
 from betavae.training import checkpoints
 from betavae.training.config import TrainingConfig, log_beta_norm, title
 from betavae.training.monitor import write_history
-from betavae.traversal import traversal_figure
+from betavae.views.traversal import traversal_figure
 
 STORED_FACES = 256  # posterior means to start from: 32 kB a bundle
 FIGURE_FACES = 5  # rows of the paper's figure

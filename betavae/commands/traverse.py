@@ -7,7 +7,7 @@ from pathlib import Path
 
 from betavae.bundles import bundle
 from betavae.commands.options import positive
-from betavae.traversal import traversal_figure
+from betavae.views.traversal import traversal_figure
 
 
 def add(commands) -> None:

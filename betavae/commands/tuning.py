@@ -24,7 +24,7 @@ def add(commands) -> None:
 def _tuning(options: argparse.Namespace) -> None:
     from betavae.data import Shapes2D
     from betavae.study import plots
-    from betavae.tuning import tuning
+    from betavae.views.tuning import tuning
 
     loaded = [bundle.load_shapes(path) for path in options.bundles]
     shapes = Shapes2D(split="all")

@@ -17,8 +17,8 @@ from betavae.data.images import to_picture, to_tensor
 from betavae.machine.cores import cores
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
-from betavae.traversal import traverse
-from betavae.tuning import Tuning, tuning
+from betavae.views.traversal import traverse
+from betavae.views.tuning import Tuning, tuning
 
 # Named in the app when they are missing.
 EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")

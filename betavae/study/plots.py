@@ -19,7 +19,7 @@ from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.metrics.shapes import TITLES
 from betavae.study.kinds import USUAL
 from betavae.study.summary import HEADLINE, PAPER
-from betavae.tuning import LARGEST, Tuning
+from betavae.views.tuning import LARGEST, Tuning
 
 STYLE = {
     "font.size": 9,

@@ -15,7 +15,7 @@ import torch
 
 from betavae.metrics.reconstruction import validate
 from betavae.model import VAE
-from betavae.traversal import active_latents, traversal_figure
+from betavae.views.traversal import active_latents, traversal_figure
 
 if TYPE_CHECKING:
     from betavae.training.loop import Run

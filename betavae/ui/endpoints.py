@@ -15,8 +15,8 @@ from betavae.data.images import to_picture, to_tensor
 from betavae.data.photos import PhotoError, open_photo
 from betavae.serving import checks
 from betavae.serving.studio import Studio, png_uri
-from betavae.traversal import traverse as traverse_latents
 from betavae.ui.parts.upload import face_or_centre, photo_input
+from betavae.views.traversal import traverse as traverse_latents
 
 MOST_FRAMES = 64
 _PHOTOS = ThreadPoolExecutor(2, "photos")

@@ -15,8 +15,8 @@ import torch
 from betavae.data.images import to_picture
 from betavae.serving import checks
 from betavae.serving.studio import Studio, data_uri
-from betavae.traversal import grid
 from betavae.ui.live.component import live_html
+from betavae.views.traversal import grid
 
 
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:

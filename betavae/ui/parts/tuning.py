@@ -10,8 +10,8 @@ from torch import Tensor
 
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving.studio import Studio
-from betavae.tuning import LARGEST
 from betavae.ui.parts.markup import picture
+from betavae.views.tuning import LARGEST
 
 LOW, MIDDLE, HIGH = ((29, 78, 216), (245, 245, 244), (234, 88, 12))
 WIDE, TALL = 100, 56

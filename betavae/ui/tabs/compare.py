@@ -12,12 +12,12 @@ import torch
 from betavae.bundles.bundle import Bundle, pair_latents
 from betavae.data.shapes2d import FACTOR_NAMES
 from betavae.serving.studio import Studio
-from betavae.traversal import strip
 from betavae.ui.live.factors import factors_view
 from betavae.ui.parts.choice import different, model_choice
 from betavae.ui.parts.markup import bar_chart, heat_map, picture
 from betavae.ui.parts.scores import chosen_models, every_model
 from betavae.ui.parts.tuning import tuning_view
+from betavae.views.traversal import strip
 
 PICTURES = 8  # in a row
 MATCHED = 10  # latents

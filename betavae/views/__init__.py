@@ -1,0 +1,1 @@
+"""Pictures of a code: traversals, and what each latent answers to."""
