@@ -10,7 +10,7 @@ from betavae.commands import evaluate, grid, publish, study, train, traverse, tu
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
-from betavae.training.loop import TrainingError
+from betavae.training.run import TrainingError
 
 COMMANDS = (
     train.add,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from betavae.training.loop import Pace, TrainingConfig
+from betavae.training.config import TrainingConfig
+from betavae.training.monitor import Pace
 
 PROJECT = Path(__file__).parents[1]
 QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)

@@ -20,8 +20,11 @@ from betavae.data import CelebA
 from betavae.metrics.attributes import PICTURE_STATISTICS, picture_statistics, readable
 from betavae.metrics.faces import evaluate_faces
 from betavae.training import checkpoints
+from betavae.training.config import TrainingConfig
 from betavae.training.distributed import Processes
-from betavae.training.loop import Pace, Run, TrainingConfig, train
+from betavae.training.loop import train
+from betavae.training.monitor import Pace
+from betavae.training.run import Run
 
 PROJECT = Path(__file__).parents[1]
 REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"

@@ -17,7 +17,7 @@ import betavae.study.grid
 from betavae import bundles, cli
 from betavae.commands import publish
 from betavae.commands.options import DEFAULTS, objective_settings
-from betavae.training.loop import TrainingConfig, config_from
+from betavae.training.config import TrainingConfig, config_from
 
 PROJECT = Path(__file__).parents[1]
 

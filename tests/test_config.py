@@ -7,7 +7,7 @@ import math
 import pytest
 
 from betavae import cli
-from betavae.training.loop import TrainingConfig
+from betavae.training.config import TrainingConfig
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-3, math.nan, math.inf])

@@ -19,7 +19,7 @@ from betavae.bundles import packaging
 from betavae.study import grid
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.training import checkpoints
-from betavae.training.loop import TrainingError
+from betavae.training.run import TrainingError
 
 PROJECT = Path(__file__).parents[1]
 

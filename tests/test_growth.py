@@ -17,7 +17,8 @@ from betavae.study.kinds import kind
 from betavae.training import checkpoints, growth
 from betavae.training.config import learning_rate, log_beta_norm, title
 from betavae.training.distributed import Processes
-from betavae.training.loop import Run, train
+from betavae.training.loop import train
+from betavae.training.run import Run
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from torch.distributions import Normal, kl_divergence
 from betavae.model import Posterior
 from betavae.objectives import OBJECTIVES, factor_vae, settings
 from betavae.objectives.factor_vae import permuted
+from betavae.training.config import TrainingConfig
 from betavae.training.distributed import Processes
-from betavae.training.loop import Run, TrainingConfig
+from betavae.training.run import Run
 
 CASES = [("vae", {}, 1.0), ("beta-vae", {"beta": 250.0}, 250.0), ("beta-vae", {}, 4.0)]
 

@@ -20,7 +20,7 @@ from betavae import cli
 from betavae.training import checkpoints
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.distributed import Processes
-from betavae.training.loop import Run, TrainingError
+from betavae.training.run import Run, TrainingError
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 import torch
 from conftest import Pictures
 
+from betavae.training.config import TrainingConfig
 from betavae.training.distributed import Processes
-from betavae.training.loop import Run, TrainingConfig
+from betavae.training.run import Run
 
 PIXELS = 3 * 64 * 64
 

@@ -23,10 +23,12 @@ from betavae.commands import train as train_command
 from betavae.model import VAE
 from betavae.training import checkpoints
 from betavae.training.checkpoints import CheckpointError
+from betavae.training.config import TrainingConfig, learning_rate
 from betavae.training.distributed import Processes
-from betavae.training.loop import Pace, Run, TrainingConfig, TrainingError, learning_rate, train
-from betavae.training.monitor import history_row, save_picture
+from betavae.training.loop import train
+from betavae.training.monitor import Pace, history_row, save_picture
 from betavae.training.precision import SETTINGS, fastest_setting
+from betavae.training.run import Run, TrainingError
 
 
 def test_learning_rate_warms_up_then_follows_half_a_cosine_to_zero():

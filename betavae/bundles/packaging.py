@@ -23,7 +23,7 @@ from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.training import checkpoints
 from betavae.training.config import TrainingConfig, log_beta_norm, title
-from betavae.training.monitor import write_history
+from betavae.training.history import write_history
 from betavae.views.traversal import traversal_figure
 
 STORED_FACES = 256  # posterior means to start from: 32 kB a bundle

@@ -9,7 +9,7 @@ from pathlib import Path
 from betavae.commands.options import DEFAULTS, add_data, all_settings, objective_settings, positive
 from betavae.model import ARCHITECTURES
 from betavae.objectives import OBJECTIVES
-from betavae.training.loop import OPTIMISERS, TrainingConfig
+from betavae.training.config import OPTIMISERS, TrainingConfig
 
 
 def add(commands) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from betavae.data import DATA_SETS, DataError
 from betavae.objectives import OBJECTIVES, settings
 from betavae.training.config import TrainingConfig
-from betavae.training.loop import TrainingError
+from betavae.training.run import TrainingError
 
 # What differs from TrainingConfig's defaults, a data set.
 DEFAULTS = {

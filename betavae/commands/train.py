@@ -18,15 +18,10 @@ from betavae.data import DATA_SETS
 from betavae.model import ARCHITECTURES
 from betavae.objectives import OBJECTIVES
 from betavae.training import checkpoints
-from betavae.training.loop import (
-    OPTIMISERS,
-    Pace,
-    Run,
-    TrainingConfig,
-    TrainingError,
-    config_from,
-    train,
-)
+from betavae.training.config import OPTIMISERS, TrainingConfig, config_from
+from betavae.training.loop import train
+from betavae.training.monitor import Pace
+from betavae.training.run import Run, TrainingError
 
 
 def add(commands) -> None:

@@ -19,7 +19,10 @@ from betavae.machine.cores import cores
 from betavae.study.kinds import kind
 from betavae.study.score import SCORES, measure_run
 from betavae.training import checkpoints
-from betavae.training.loop import Pace, Run, TrainingConfig, TrainingError, train
+from betavae.training.config import TrainingConfig
+from betavae.training.loop import train
+from betavae.training.monitor import Pace
+from betavae.training.run import Run, TrainingError
 
 HISTORY_ROWS = 12  # a run: each is a pass over the validation split
 CHECKPOINT_SECONDS = 60

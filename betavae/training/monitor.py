@@ -1,24 +1,18 @@
-"""What a run shows of itself while it trains: figures, history.csv and a traversal picture."""
+"""What a run shows of itself while it trains: figures, rows of history, a traversal picture."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from betavae.metrics.reconstruction import validate
 from betavae.model import VAE
+from betavae.training.run import Run
 from betavae.views.traversal import active_latents, traversal_figure
-
-if TYPE_CHECKING:
-    from betavae.training.loop import Run
 
 
 @dataclass(frozen=True)
@@ -71,16 +65,6 @@ def history_row(run: Run, validation) -> dict[str, float]:
         **means,
         **{f"validation_{name}": value for name, value in validated.items()},
     }
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """history.csv, a row a validation pass."""
-    part = path.with_suffix(".part")
-    with open(part, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(part, path)
 
 
 def save_picture(run: Run, validation) -> None:

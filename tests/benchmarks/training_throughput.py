@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
+from betavae.training.config import TrainingConfig
 from betavae.training.distributed import Processes
-from betavae.training.loop import Run, TrainingConfig
+from betavae.training.run import Run
 
 
 class RandomPictures:

@@ -1,0 +1,213 @@
+"""A run: its folder, and all the state that the next step depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from betavae.machine.version import code_version
+from betavae.model import VAE, Posterior
+from betavae.objectives import OBJECTIVES, Objective
+from betavae.training import checkpoints, growth
+from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
+from betavae.training.distributed import Processes
+from betavae.training.history import write_history
+from betavae.training.precision import fastest_setting
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message names the step and what is left."""
+
+
+class Run:
+    """A run folder and all the state that the next step depends on."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, data, processes: Processes):
+        if len(data) < config.batch_size:
+            raise TrainingError(
+                f"{len(data)} pictures are too few for batches of {config.batch_size}."
+            )
+        if config.batch_size % processes.count:
+            raise TrainingError(
+                f"A batch of {config.batch_size} cannot be shared by {processes.count} processes."
+            )
+        self.folder, self.data, self.processes = folder, data, processes
+        torch.manual_seed(config.seed)
+        self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
+        if config.growth:
+            shown = data.batch(torch.arange(min(len(data), 256))) / 255
+            growth.prepare(self.vae, shown, torch.Generator().manual_seed(config.seed))
+        self.objective: Objective = OBJECTIVES[config.objective](
+            dataset_size=len(data), latents=config.latents, **config.objective_settings
+        )
+        self.setting = fastest_setting(
+            self.vae, config.batch_size, processes, config.precision, config.memory_format
+        )
+        # What was measured replaces "auto": a resumed run must not measure again and differ.
+        self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
+        self.vae.to(processes.device, memory_format=self.setting.layout).train()
+        self.objective.to(processes.device).train()
+        self.optimiser = OPTIMISERS[config.optimiser](
+            self.vae.parameters(), config.learning_rate, fused=True
+        )
+        self.generator = torch.Generator().manual_seed(config.seed)  # flips, noise, fresh weights
+        self.step, self.seconds = 0, 0.0
+        self.closed: list[int] = []  # latents that tell nothing for good
+        self.history: list[dict[str, float]] = []
+        self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
+        self.code_version = code_version()
+
+    def save(self) -> None:
+        """The checkpoint and history.csv, atomically; raises CheckpointError.
+
+        Weights that cannot be trained on would replace ones that can: TrainingError instead.
+        """
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.vae.state_dict().values()):
+            raise self._diverged("The weights are not finite")
+        state = {
+            "config": asdict(self.config),
+            "pictures": len(self.data),
+            "vae": self.vae.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "global_generator": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "closed": self.closed,
+            "history": self.history,
+            "recent": self.recent,
+            "code_version": self.code_version,
+        }
+        checkpoints.write(self.folder, state)
+        if self.history:
+            write_history(self.folder / "history.csv", self.history)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """The opposite of `save`; raises what a state that does not fit makes it raise."""
+        self.vae.load_state_dict(state["vae"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history, self.recent = state["history"], state["recent"]
+        self.closed = state.get("closed", [])  # earlier checkpoints do not say
+
+    @classmethod
+    def resume(cls, folder: Path, data, processes: Processes) -> Run:
+        """The run as it was after the checkpoint's last step."""
+        state = checkpoints.read(folder)
+        with checkpoints.unpacking(folder):
+            config = TrainingConfig(**state["config"])
+            pictures = state.get("pictures", len(data))  # earlier checkpoints do not say
+        if pictures != len(data):
+            raise TrainingError(
+                f"{folder} was trained on {pictures} pictures, not {len(data)}: a resumed run "
+                "keeps its data; give it those, or start again in another folder."
+            )
+        run = cls(folder, config, data, processes)
+        with checkpoints.unpacking(folder):
+            run._restore(state)
+        return run
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """This process's pictures and latent noise for the current step.
+
+        Every process draws the global batch and takes its share, so that two processes compute
+        what one would; the order of an epoch follows from the seed and the step alone.
+        """
+        config, size = self.config, self.config.batch_size
+        epoch, position = divmod(self.step, len(self.data) // size)
+        order = self._order(epoch)[position * size : (position + 1) * size]
+        flip = torch.rand(size, generator=self.generator) < 0.5
+        noise = torch.randn(size, config.latents, generator=self.generator)
+        order, flip, noise = (self.processes.share(t) for t in (order, flip, noise))
+        images = self.data.batch(order)
+        if config.flips:
+            images = torch.where(flip[:, None, None, None], images.flip(-1), images)
+        images = images.to(self.processes.device, non_blocking=True).float() / 255
+        return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
+
+    def _order(self, epoch: int) -> Tensor:
+        if getattr(self, "_epoch", None) != epoch:
+            seeded = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+            self._epoch, self._permutation = epoch, torch.randperm(len(self.data), generator=seeded)
+        return self._permutation
+
+    def learning_rate(self, step: int) -> float:
+        return learning_rate(self.config, step)
+
+    def train_step(self) -> None:
+        """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
+        images, noise = self.batch()
+        with self.setting.autocast(self.processes.device):
+            posterior = self.vae.encode(images)
+            z = posterior.reparameterise(noise)
+            likelihood = self.vae.decode(z)
+        likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
+        reconstruction = -likelihood.log_prob(images).mean()
+        with self.setting.autocast(self.processes.device):
+            loss = reconstruction + self._regulariser(posterior, z)
+        if self.processes.any(not bool(torch.isfinite(loss))):
+            raise self._diverged(f"The loss is {loss.item()}")
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.processes.average_gradients(self.vae)
+        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
+        gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
+        # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not bool(norm < 1e18):
+            raise self._diverged(f"The gradient's norm is {norm.item():.1e}")
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        self.optimiser.step()
+        with self.setting.autocast(self.processes.device):
+            self.objective.after_step(self.processes.average_gradients)
+        self.step += 1
+        kl = posterior.kl().detach().mean(0)
+        starts = self.config.fresh_starts
+        if self.step in starts:
+            kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
+            self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
+        if self.closed:
+            growth.close(self.vae, self.closed)
+        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
+
+    def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """The objective of the global batch, or KL alone while the code grows.
+
+        Most objectives are no mean over the batch's pictures.
+
+        Each process has the whole value, but its gradient only by way of its own pictures; that
+        gradients are averaged, not added, over processes is made up for here.
+        """
+        beta = growth.kl_weight(self.config, self.step)
+        if beta is not None:
+            return beta * posterior.kl().sum(1).mean()
+        mean, log_variance, z = map(
+            self.processes.gather, (posterior.mean, posterior.log_variance, z)
+        )
+        value = self.objective(Posterior(mean, log_variance), z, self.step)
+        return self.processes.count * value
+
+    def _diverged(self, what: str) -> TrainingError:
+        """What happened, where the last checkpoint is if there is one, and what to do.
+
+        To resume is no way out: a resumed run keeps the settings that it diverged with.
+        """
+        saved = checkpoints.saved_step(self.folder)
+        if saved is None:
+            kept, where = "there is no checkpoint", "again"
+        else:
+            kept = f"the last checkpoint is {self.folder / checkpoints.NAME}, of step {saved}"
+            where = "again in another folder"
+        return TrainingError(
+            f"{what} at step {self.step}, and {kept}: start {where} with a smaller --learning-rate "
+            "or a longer --warm-up."
+        )
