@@ -35,11 +35,13 @@ def commands(text: str) -> list[str]:
     return [line for line in lines if line.startswith("python -m betavae")]
 
 
-def test_every_command_of_the_readme_can_be_given():
-    lines = commands((PROJECT / "README.md").read_text())
-    assert len(lines) > 15
-    for line in lines:
-        parsed(line)
+def test_every_command_of_the_readme_and_the_studies_can_be_given():
+    pages = ("README.md", "weights/celeba-study/README.md", "weights/shapes2d-study/README.md")
+    for page, least in zip(pages, (6, 12, 40), strict=True):
+        lines = commands((PROJECT / page).read_text(encoding="utf-8"))
+        assert len(lines) >= least, page
+        for line in lines:
+            parsed(line)
 
 
 @pytest.mark.parametrize("name", bundles.names())

@@ -344,5 +344,6 @@ def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkey
     assert set(found["PCA"][0]["metrics"]) == {"mig"}
 
 
-def test_the_readmes_table_is_the_studys():
-    assert markdown(read_study()) in (PROJECT / "README.md").read_text()
+def test_the_reports_table_is_the_studys():
+    page = PROJECT / "weights" / "shapes2d-study" / "README.md"
+    assert markdown(read_study()) in page.read_text(encoding="utf-8")

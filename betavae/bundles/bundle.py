@@ -213,7 +213,7 @@ def _is_track(value: Any) -> bool:
 def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str, str]]:
     """The bundles under the root and the `expected` ones: those that work; why others do not."""
     good, bad = {}, {}
-    for name in sorted({*names(), *expected}, key=_served_order):
+    for name in sorted({*names(), *expected}, key=served_order):
         try:
             good[name] = load(name)
         except BundleError as error:
@@ -221,7 +221,7 @@ def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str,
     return good, bad
 
 
-def _served_order(name: str) -> tuple[int, str]:
+def served_order(name: str) -> tuple[int, str]:
     """The paper's pair first, the VAE before the β-VAE: what the others are compared with."""
     objective = name.partition("-")[2]  # of "celeba-beta-vae"
     return {"vae": 0, "beta-vae": 1}.get(objective, 2), name

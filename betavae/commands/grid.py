@@ -56,7 +56,15 @@ def add(commands) -> None:
 
 
 def _grid(options: argparse.Namespace) -> None:
-    from betavae.study.grid import plan, run_grid
+    from betavae.study.grid import run_grid
+
+    done = run_grid(runs_of(options), options.workers)
+    print(f"{len(done)} runs under {options.to} are trained and measured")
+
+
+def runs_of(options: argparse.Namespace) -> list:
+    """What is to be trained: see `betavae.study.grid.plan`."""
+    from betavae.study.grid import plan
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     values = {
@@ -68,5 +76,4 @@ def _grid(options: argparse.Namespace) -> None:
     base.pop("architecture", None)
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
     choices = {"seed": seeds, "architecture": options.architecture, **values}
-    done = run_grid(plan(options.to, options.root, base, choices), options.workers)
-    print(f"{len(done)} runs under {options.to} are trained and measured")
+    return plan(options.to, options.root, base, choices)

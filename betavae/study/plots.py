@@ -32,6 +32,13 @@ STYLE = {
 }
 
 
+def draw(summary: dict[str, Any], folder: Path) -> None:
+    """A study's three figures, as its report shows them."""
+    curves(summary, folder / "curves.png")
+    sweep(summary, folder / "sweep.png")
+    rate_distortion(summary, folder / "rate-distortion.png")
+
+
 def curves(summary: dict[str, Any], path: Path) -> None:
     """Accuracy against L, a panel a set of factors and kind of code; bands are all seeds."""
     charts = summary["curves"]

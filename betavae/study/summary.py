@@ -164,6 +164,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "learning_rate": config["learning_rate"],
         "warm_up": config["warm_up"],
         "decay": config["decay"],
+        "precision": config["precision"],
         "growth": config.get("growth", 0),
         "fresh_latents": fresh_rounds(config),
         "code_version": group[0]["code_version"],
