@@ -47,8 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m betavae",
-        description="Train, measure, package and look at variational autoencoders whose latents "
-        "come apart. Each command has its own --help.",
+        description="Train, measure, package and show β-VAEs and other variational autoencoders "
+        "with disentangled latents. Each command has its own --help. A bundle is a folder with a "
+        "trained model and all that is known about it, such as weights/celeba-vae.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:

@@ -102,7 +102,7 @@ class TestFactors:
             NAMES[1],
         )
         assert moved and set(marked) == moved
-        assert "took hold of x" in page.inner_text("#factors .caption")
+        assert "began to change x" in page.inner_text("#factors .caption")
 
     def test_keyboard_steps_a_factor(self, factors_page):
         page = factors_page
@@ -225,7 +225,7 @@ class TestTraining:
 
     def test_choosing_a_bundle_shows_its_commands(self, page):
         page.get_by_role("tab", name="Training & metrics").click()
-        page.get_by_label("Bundle").first.click()
+        page.locator("#history-bundle input").click()
         page.get_by_role("option", name="2D shapes: β-VAE (β = 4)").click()
         page.wait_for_function(
             "document.querySelector('#commands').innerText.includes('train shapes2d')"

@@ -151,7 +151,7 @@ class TestPastedFace:
         page.get_by_role("button", name="Paste back", exact=True).click()
         page.wait_for_function(
             "document.querySelector('#paste-message').innerText"
-            ".includes('VAE (β = 1) was not edited: choose β-VAE (β = 250) above')"
+            ".includes('You did not edit with VAE (β = 1). Choose β-VAE (β = 250) above')"
         )
 
     def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait):
@@ -186,10 +186,10 @@ class TestPastedFace:
         _, state, _ = take_apart(studio, str(portrait))
         os.remove(portrait)
         edited = {name: [code[0] + 1, *code[1:]] for name, code in state["codes"].items()}
-        with pytest.raises(PhotoError, match="deleted, as promised") as error:
+        with pytest.raises(PhotoError, match="deleted, as announced") as error:
             paste.pasted(
                 studio, {"start": state["codes"], "edited": edited}, BETA, paste.CHANGE, state
             )
         assert str(portrait) not in str(error.value)
-        with pytest.raises(PhotoError, match="deleted, as promised"):
+        with pytest.raises(PhotoError, match="deleted, as announced"):
             take_apart(studio, state["path"], by_hand=(50, 50, 60, 0))

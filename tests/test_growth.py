@@ -228,20 +228,23 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"growth": 3, "steps": 9}, "To grow takes 9 steps, in parts of 3, and leaves none of 9"),
+        (
+            {"growth": 3, "steps": 9},
+            "Growth in parts of 3 steps takes 9 steps, and none of 9 is left",
+        ),
         (
             {"growth": 3, "steps": 12, "fresh_latents": (1, 1)},
-            "To grow takes 12 steps, in parts of 3, and leaves none of 12",
+            "Growth in parts of 3 steps takes 12 steps, and none of 12 is left",
         ),
         (
             {"fresh_latents": (2,)},
-            "fresh_latents is 2; it must be 1 or more, and only latents of a run",
+            "fresh_latents is 2; it must be 1 or more, and it is only for runs",
         ),
         ({"growth": 1, "fresh_latents": (1, 0)}, "fresh_latents is 1, 0; it must be 1 or more"),
         ({"growth": -1}, "The growth is -1 steps; it must be 0 or more"),
         (
             {"growth": 2, "objective": "capacity", "objective_settings": {}},
-            "capacity lets the code grow by itself",
+            "capacity lets the code grow already",
         ),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_bundle_stands_in_for_the_run_that_it_was_made_from(tmp_path):
         assert row["scores"][name]["mean"] == pytest.approx(
             bundle.metrics["scores"][name], abs=1e-5
         )
-    with pytest.raises(ValueError, match="celeba-vae is no model of 2D shapes"):
+    with pytest.raises(ValueError, match="celeba-vae is not a model of 2D shapes"):
         read_bundle(bundles.load("celeba-vae").folder)
     copy = shutil.copytree(bundle.folder, tmp_path / "damaged")
     config = json.loads((copy / "config.json").read_text())
@@ -303,7 +303,7 @@ def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
 
 def test_a_study_of_nothing_is_refused(tmp_path, capsys):
     assert cli.main(["study", str(tmp_path)]) == 1
-    assert "holds no measured run" in capsys.readouterr().err
+    assert "has no measured run" in capsys.readouterr().err
 
 
 def test_baselines_have_their_known_order(small_pools):

@@ -155,13 +155,13 @@ class TestWeightsErrors:
     )
     def test_config_of_other_weights(self, bundle, change):
         change_config(bundle, **change)
-        assert "weights and config disagree" in refusal(bundle)
+        assert "the weights do not fit config.json" in refusal(bundle)
 
     @pytest.mark.parametrize(
         "name", ["nonsense", "a/b/c", "/no/such/folder", "./none", "none/../x"]
     )
     def test_nonsense_name(self, name):
-        assert refusal(name) == f"{name} is not a folder, nor a name like 'user/repo'."
+        assert refusal(name) == f"{name} is neither a folder nor a name like 'user/repo'."
 
     @pytest.mark.parametrize(
         "name", ["user/no-such-model", "user/", "a b/c", "ü/é", "x" * 300 + "/y", "two\nlines/y"]

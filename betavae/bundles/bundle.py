@@ -61,17 +61,18 @@ class Latent:
         return ", ".join(_track_text(track) for track in self.tracks)
 
     @property
-    def label(self) -> str:
-        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %".
-
-        A weak correlation is no name, nor is a small share.
-        """
-        named = [
-            t
-            for t in self.tracks
-            if abs(t.get("correlation", 0)) >= 0.2 or t.get("share", 0) >= 0.1
+    def named(self) -> list[dict[str, Any]]:
+        """Those of `tracks` that it can be named by: not a weak correlation or a small share."""
+        return [
+            track
+            for track in self.tracks
+            if abs(track.get("correlation", 0)) >= 0.2 or track.get("share", 0) >= 0.1
         ]
-        shown = named[:2] if named and "share" in named[0] else named[:1]
+
+    @property
+    def label(self) -> str:
+        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %"."""
+        shown = self.named[:2] if self.named and "share" in self.named[0] else self.named[:1]
         text = ", ".join(_track_text(track) for track in shown)
         return f"z{self.index} · {text}" if text else f"z{self.index}"
 
@@ -136,7 +137,7 @@ def load_shapes(name_or_folder: str | Path) -> Bundle:
     """`load`, for what needs known factors; raises ValueError for a bundle of other data."""
     loaded = load(name_or_folder)
     if loaded.config["data"]["name"] != "shapes2d":
-        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+        raise ValueError(f"{loaded.name} is not a model of 2D shapes. Known factors are needed.")
     return loaded
 
 
@@ -144,7 +145,7 @@ def load(name_or_folder: str | Path) -> Bundle:
     """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)
     if len(folder.name) > 255:
-        raise BundleError(f"{folder.name[:40]}... is too long a name for a bundle.")
+        raise BundleError(f"{folder.name[:40]}... is too long for the name of a bundle.")
     if not folder.is_dir():
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
@@ -167,13 +168,13 @@ def load(name_or_folder: str | Path) -> Bundle:
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
         raise BundleError(f"The bundle {folder.name} is damaged: {reason(error)}.") from error
     if not isinstance(config.get("title"), str) or not _names_its_data(config):
-        raise BundleError(f"The bundle {folder.name} is damaged: config.json lacks title or data.")
+        raise BundleError(f"The bundle {folder.name} is damaged: config.json has no title or data.")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
-        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
+        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json has no scores.")
     numbered = [latent.index for latent in bundle.latents] == list(range(vae.latents))
     if not numbered or codes.shape[1:] != (vae.latents,):
         raise BundleError(
-            f"The bundle {folder.name} is damaged: its files disagree on the latents."
+            f"The bundle {folder.name} is damaged: its files have different numbers of latents."
         )
     return bundle
 
@@ -188,7 +189,7 @@ def _latents(rows: list[dict[str, Any]]) -> list[Latent]:
     latents = [Latent(**row) for row in rows]
     for number, latent in enumerate(latents):
         if not _is_measured(latent):
-            raise ValueError(f"row {number} of latents.json is not what a latent's row must be")
+            raise ValueError(f"row {number} of latents.json lacks a value or has a wrong one")
     return latents
 
 

@@ -46,8 +46,8 @@ def package(
     state = checkpoints.read(run)
     if not state["history"]:
         raise checkpoints.CheckpointError(
-            f"{run} was stopped before its first validation: there is no training curve to "
-            "package; go on with train --resume."
+            f"{run} was stopped before its first validation: it has no training curve to "
+            "package. Go on with train --resume."
         )
     config = TrainingConfig(**state["config"])
     vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
@@ -90,10 +90,15 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
         metrics["tolerance"] = tolerance(vae, training)
     metrics["code_version"] = code_version()
     _write_json(folder / "metrics.json", metrics)
+    write_card(folder, metrics)
+    return metrics
+
+
+def write_card(folder: Path, metrics: dict[str, Any]) -> None:
+    """README.md, from what the bundle's other files say."""
     config = json.loads((folder / "config.json").read_text())
     latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_text())]
     (folder / "README.md").write_text(model_card(folder.name, config, latents, metrics))
-    return metrics
 
 
 def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:

@@ -16,24 +16,36 @@ def add(commands) -> None:
         help="measure a bundle on held-out data and write its metrics.json",
         description="Measure a bundle, print its scores beside the stored ones, and write "
         "metrics.json and the model card.",
+        epilog="Example: python -m betavae evaluate weights/celeba-vae --data data/celeba",
     )
     parser.set_defaults(run_command=_evaluate)
     parser.add_argument("bundle", type=Path, help="such as weights/celeba-beta-vae")
     add_data(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the pictures that are drawn (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="decides which pictures are drawn (0, as published)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
+    parser.add_argument(
+        "--card-only",
+        action="store_true",
+        help="measure nothing: only write the model card again, from the stored scores",
+    )
     parser.add_argument(
         "--close-silent",
         action="store_true",
-        help="print only, with the posterior of each silent latent (under 0.05 nats) set to the "
-        "prior: its mean says next to nothing, but scores that bin means read it all the same",
+        help="print only; first set the posterior of each inactive latent (mean KL under 0.05 "
+        "nats) to the prior. Its mean has almost no information, but some scores still count it",
     )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from betavae.bundles.packaging import evaluate, measure
+    from betavae.bundles.packaging import evaluate, measure, write_card
 
     loaded = bundle.load(options.bundle)
+    if options.card_only:
+        write_card(loaded.folder, loaded.metrics)
+        print(loaded.folder / "README.md")
+        return
     data = splits(loaded.config["data"]["name"], options.root)
     if options.close_silent:
         silent = [latent.index for latent in loaded.latents if not latent.active]
@@ -45,7 +57,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)
     stored, tolerance = loaded.metrics["scores"], loaded.metrics["tolerance"]
     print(f"{loaded.title}\n{metrics['protocol']}\n")
-    print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'within':>10s}")
+    print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'tolerance':>10s}")
     for name, value in metrics["scores"].items():
         within = f"{tolerance[name]:10.4g}" if name in tolerance else ""
         print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f} {within}")

@@ -15,7 +15,7 @@ from betavae.training import checkpoints
 def add(commands) -> None:
     parser = commands.add_parser(
         "publish",
-        help="make a finished run a bundle, or put a bundle on the Hugging Face Hub",
+        help="make a bundle of a finished run, or upload a bundle to the Hugging Face Hub",
         description="Package a run folder as a bundle (weights, latents, codes, scores, figure, "
         "model card), or upload a finished bundle to the Hub.",
         epilog="Example: python -m betavae publish runs/celeba-vae --data data/celeba "
@@ -25,9 +25,9 @@ def add(commands) -> None:
     parser.add_argument(
         "source",
         type=Path,
-        help="a run folder; or what the folders of several seeds begin with, such as "
-        "runs/shapes2d/conv-beta-vae-beta4: the seed that agrees best with the others is taken "
-        "(UDR, which knows no factor); or with --hub a bundle",
+        help="a run folder; with --hub, a bundle. For runs with several seeds, the part of their "
+        "names before -seed, such as runs/shapes2d/conv-beta-vae-beta4: the seed that agrees most "
+        "with the others is packaged (UDR, which uses no factor)",
     )
     add_data(parser)
     parser.add_argument("--to", type=Path, help="the bundle's folder, such as weights/celeba-vae")
@@ -42,7 +42,7 @@ def _publish(options: argparse.Namespace) -> None:
         _upload(bundle.load(options.source), options.hub)
         return
     if not options.to:
-        raise ValueError("packaging a run needs --to; uploading a bundle needs --hub.")
+        raise ValueError("Give --to FOLDER to package a run or --hub USER/REPO to upload a bundle.")
     run, selection = choose_run(options.source)
     data = splits(checkpoints.read(run)["config"]["data"], options.root)
     package(run, options.to, *data, selection=selection)
@@ -58,6 +58,6 @@ def _upload(loaded, repository: str) -> None:
         api.upload_folder(repo_id=repository, folder_path=loaded.folder)
     except Exception as error:  # those of the HTTP client, which changes with the Hub's library
         raise ConnectionError(
-            f"{repository} on the Hub could not be written: {reason(error)}"
+            f"The upload to {repository} on the Hub failed: {reason(error)}"
         ) from error
     print(f"{loaded.name} is at https://huggingface.co/{repository}")

@@ -34,18 +34,22 @@ def add(commands) -> None:
     parser.add_argument(
         "--add",
         action="store_true",
-        help="to the study that is there: new kinds and seeds join it; a kind of which all seeds "
-        "are here again, or that was trained otherwise, replaces its row",
+        help="add to the study that exists. New models and new seeds are added. A row is replaced "
+        "if the folder has all its seeds, or if the model was trained with other settings",
     )
     parser.add_argument(
         "--bundles",
         type=Path,
         nargs="+",
         default=[],
-        help="bundles whose runs are not at hand, such as weights/shapes2d-vae: one more seed each",
+        help="bundles that count as one more seed each, if their runs are not in the folder; such "
+        "as weights/shapes2d-vae",
     )
     parser.add_argument(
-        "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
+        "--baseline-seeds",
+        type=positive,
+        default=3,
+        help="seeds of ICA and the untrained encoder (3)",
     )
 
 
@@ -80,7 +84,9 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
         known.setdefault(run["name"], run)  # of a bundle whose run is at hand, the run itself
     runs = list(known.values())
     if not runs:
-        raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
+        raise ValueError(
+            f"{options.runs} has no measured run; `python -m betavae grid` makes them."
+        )
     earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
     if not kept.is_file() and not earlier:

@@ -9,7 +9,7 @@ from torch import Tensor
 # them; these are measured on the picture itself.
 PICTURE_STATISTICS = ("brightness", "background brightness", "warm colours", "light from the left")
 
-# A latent stands for an attribute that it tells by this AUROC, so much better than any other does.
+# A latent tracks one attribute: it tells it by this AUROC, so much better than any other latent.
 TELLING, LEADING = 0.65, 0.03
 
 
@@ -117,7 +117,7 @@ def stands_for(best: dict) -> bool:
 
 
 def attribute_latents(best: dict[str, dict]) -> list[int]:
-    """The latents that stand for an attribute, from what `best_latents` gives.
+    """The latents that track one attribute, from what `best_latents` gives.
 
     A latent counts once, however many attributes it leads in: "male" and "wearing lipstick" are
     told by the same one. That an attribute has *one* latent is what MIG asks of a factor; its

@@ -108,7 +108,7 @@ class Run:
         if pictures != len(data):
             raise TrainingError(
                 f"{folder} was trained on {pictures} pictures, not {len(data)}: a resumed run "
-                "keeps its data; give it those, or start again in another folder."
+                "needs the same pictures. Give it those, or start again in another folder."
             )
         run = cls(folder, config, data, processes)
         with checkpoints.unpacking(folder):

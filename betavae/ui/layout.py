@@ -16,11 +16,12 @@ KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
 HEADER = """<header class="masthead"><h1>See disentanglement</h1>
 <p>A face is a handful of numbers. Drag one, and watch what it means.</p></header>"""
 FOOTER = (
-    "Face weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et "
-    "al., ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, "
-    "all faces shown are decoder output. Attribute names are its annotators' words. 2D shapes are "
-    "rendered here, after [dSprites](https://github.com/google-deepmind/dsprites-dataset). "
-    "Reproduces [β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
+    "The face models were trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) "
+    "(Liu et al., ICCV 2015) and are for **non-commercial research** only. No CelebA picture is "
+    "part of this app: the faces are decoder output. The names of the attributes are those of "
+    "CelebA's annotators. The 2D shapes are drawn by this app, like those of "
+    "[dSprites](https://github.com/google-deepmind/dsprites-dataset). The app reproduces "
+    "[β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
 )
 
 
