@@ -70,7 +70,7 @@ def open_page(browser, url, **options):
     page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
     yield page
     context.close()
-    assert not errors
+    assert not errors, errors
 
 
 def settle(page):

@@ -65,6 +65,16 @@ class TestToAndFro:
         _, state, _ = take_apart(Studio(), str(portrait))
         assert_shows(page, torch.tensor(state["codes"][BETA]))
 
+    def test_the_code_of_ones_own_face_is_not_written_into_the_address(self, page, portrait):
+        random_face(page)
+        until(page, lambda: "code=" in page.url)
+        edit_in_traverse(page, portrait)
+        slider(page).focus()
+        page.keyboard.press("ArrowRight")
+        until(page, lambda: "code=" not in page.url)
+        random_face(page)
+        until(page, lambda: "code=" in page.url)
+
     def test_shapes_leave_the_face_alone_and_each_has_its_note(self, page):
         random_face(page)
         drag(page, slider(page))

@@ -317,7 +317,7 @@ class TestAnimate:
     def test_all_in_turn(self, page):
         reset(page)
         page.get_by_role("button", name="Animate", exact=True).click()
-        page.get_by_label("Animate", exact=True).select_option(BETA)
+        page.get_by_label("What to animate").select_option(BETA)
         page.get_by_label("Speed").fill("2")
         page.get_by_role("button", name="Play", exact=True).click()
         moved = set()

@@ -4,7 +4,7 @@ const stepwise = matchMedia('(prefers-reduced-motion: reduce)'), CALMER = 3;
 let playing = null;                                           // {path, at, last, phase}
 const player = make('div', {className: 'player', hidden: true});
 const which = make('select');
-which.setAttribute('aria-label', 'Animate');
+which.setAttribute('aria-label', 'What to animate');
 const speed = make('input', {type: 'range', min: -2, max: 2, step: .1, value: 0});
 speed.setAttribute('aria-label', 'Speed');
 speed.setAttribute('aria-valuetext', '1 times');

@@ -20,16 +20,17 @@ function query() {
   return entries;
 }
 // The page's own parameters stay; those of a Space (__theme, __sign) are not for others.
-function address() {
+function address(entries) {
   const url = new URL(location.href);
   for (const key of [...url.searchParams.keys()]) if (OWN.test(key)) url.searchParams.delete(key);
-  for (const [key, value] of query()) url.searchParams.set(key, value);
+  for (const [key, value] of entries) url.searchParams.set(key, value);
   return url;
 }
+// The code of a visitor's own face goes into no browser history: only into a link that is asked for.
 function writeLink() {
   if (!linked && !done.length) return;
   linked = true;
-  const url = address();
+  const url = address(state.photo[family()] ? [] : query());
   if (url.href === location.href) return;
   history.replaceState(history.state, '', url);
   if (window.parent === window) return;
@@ -89,6 +90,7 @@ async function adopt({shown, found, output}, note) {
   check(bar.output, output);
   Object.keys(found).forEach(showAll);
   notes[familyOf(shown[0])] = note;
+  state.photo[familyOf(shown[0])] = false;
   showModels(shown);
   const mine = turn;
   const answer = await answered(server.same_face({codes: {[shown[0]]: found[shown[0]].code}})).catch(() => null);
@@ -113,7 +115,7 @@ let damaged = '';                                             // said once the f
 async function copyLink() {
   linked = true;
   writeLink();
-  const text = address();
+  const text = address(query());
   for (const key of [...text.searchParams.keys()]) if (key.startsWith('__')) text.searchParams.delete(key);
   await copyText(text.href, 'The link is copied: whoever opens it sees this very picture.', 'The link to this picture');
 }

@@ -8,10 +8,13 @@ function place(name, code, start = code) {                    // a code as it ca
   return true;
 }
 // `note` is a sentence, or a function of the word for one picture of a family.
-function setFace(codes, note, of = names) {
+function setFace(codes, note, of = names, photo = false) {
   turn++;
   for (const name of of)
-    if (place(name, codes[name])) notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
+    if (place(name, codes[name])) {
+      notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
+      state.photo[familyOf(name)] = photo;
+    }
   say(notes[family()]);                                       // a late face may be another family's
   want(state.shown);
 }
@@ -53,7 +56,7 @@ const commands = {
     remember();
     for (const name in codes) if (name in models) { state.locks[name] = []; showLocks(name); }
     if (!state.shown.some(n => n in codes)) showModels(command.models ?? []);
-    setFace(codes, command.note);
+    setFace(codes, command.note, names, true);
   },
   show: command => showModels(command.models ?? []),
 };

@@ -11,6 +11,7 @@ const state = {
   start: Object.fromEntries(names.map(n => [n, zeros(n)])),   // where the arrows lead, unrounded
   locks: Object.fromEntries(names.map(n => [n, []])),         // latents that random and reset leave
   named: Object.fromEntries(names.map(n => [n, {}])),         // the visitor's own names
+  photo: {},                                                  // {family: whether its face came from the visitor's photo}
   output: 'mean', seed: 1,
 };
 const notes = {};                                             // what is said of each family's face

@@ -58,6 +58,7 @@ function blend(share) {
   const [from, to] = blendEnds.map(select => kept.find(one => one.number === +select.value)?.state);
   if (!from || !to) return;
   turn++;
+  state.photo[family()] ||= from.photo[family()] || to.photo[family()];
   for (const name of relatives()) {
     const mixed = from.codes[name].map((value, k) => rounded(value + share * (to.codes[name][k] - value)));
     state.codes[name] = keepingLocks(name, mixed);
