@@ -38,6 +38,8 @@ def test_axe_finds_nothing_on_traverse_with_all_of_it_open(browser, url, theme, 
         page.keyboard.press("l")
         assert page.get_by_role("group", name="Snapshots").is_visible()
         assert violations(page) == []
+        if width < 1280:
+            continue  # the same menu and dialog
         page.get_by_role("button", name="Save", exact=True).click()
         assert violations(page) == [], "a menu"
         page.keyboard.press("Escape")

@@ -311,7 +311,7 @@ class TestAnimate:
         slider(page).focus()
         press(page, "a")
         seen = []
-        until(page, lambda: seen.append(slider(page).input_value()) or len(set(seen)) > 2, 20)
+        until(page, lambda: seen.append(slider(page).input_value()) or len(set(seen)) > 2)
         assert all(float(value) == int(float(value)) for value in seen)
 
     def test_all_in_turn(self, page):
@@ -324,7 +324,6 @@ class TestAnimate:
         until(
             page,
             lambda: moved.update(code_on_page(page).nonzero().flatten().tolist()) or len(moved) > 1,
-            20,
         )
         page.get_by_role("button", name="Pause", exact=True).click()
         assert moved <= {latent.index for latent in bundles.load(BETA).active}

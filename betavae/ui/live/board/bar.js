@@ -18,10 +18,10 @@ all.addEventListener('change', () => { wide = all.checked; root.classList.toggle
 const item = (words, act) => button({words, act: () => { save.box.hidePopover(); save.opener.focus(); act(); }});
 const pictureItems = make('div', {className: 'items'});
 const save = menu({id: 'save', sign: 'save', words: 'Save', kind: 'short', title: 'Save or open'},
-  make('h3', {textContent: 'Picture'}), pictureItems, item('Both with their names, PNG', saveBoard), item('Traversals as in the paper, PNG', saveFigure),
-  make('h3', {textContent: 'Animation of the slider in hand'}),
+  make('p', {className: 'head', textContent: 'Picture'}), pictureItems, item('Both with their names, PNG', saveBoard), item('Traversals as in the paper, PNG', saveFigure),
+  make('p', {className: 'head', textContent: 'Animation of the slider in hand'}),
   make('div', {className: 'items row'}, ...['GIF', 'WebP', 'MP4'].map(title => item(title, () => saveAnimation(title.toLowerCase(), title)))),
-  make('h3', {textContent: 'Codes'}), item('Save as JSON', saveCodes), item('Open JSON …', () => chooser.click()), item('As Python …', showPython));
+  make('p', {className: 'head', textContent: 'Codes'}), item('Save as JSON', saveCodes), item('Open JSON …', () => chooser.click()), item('As Python …', showPython));
 const view = menu({id: 'view', sign: 'view', words: 'View', kind: 'short', title: 'What is shown'}, bar.output,
   make('label', {className: 'tick', htmlFor: all.id}, all, make('span', {textContent: 'Show all previews'})));
 bar.help = button({id: 'help', words: '?', kind: 'round', title: 'How to play', act: help});
