@@ -17,7 +17,6 @@ from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
 from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
-from betavae.ui.tabs.traverse import Traverse
 
 INTRODUCTION = (
     "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
@@ -34,8 +33,8 @@ USED = 4  # latents listed a model
 BY_HAND = (50, 50, 60, 0)  # centre across and down, side: per cent of the photo; tilt: degrees
 
 
-def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
-    """Lay out the tab's content. *Edit in Traverse* sets that tab and selects it in `tabs`."""
+def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
+    """Lay out the tab's content. *Edit in Traverse* sets the board and selects its tab."""
     gr.Markdown(INTRODUCTION)
     found = gr.State(None)  # what `take_apart` learned: the upload's path, the matrix, the codes
     with gr.Row():
@@ -105,18 +104,14 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         except PhotoError as error:
             return notice(str(error), wrong=True), gr.skip()
 
-    def carry_over(state: dict[str, Any] | None, data: str):
+    def carry_over(state: dict[str, Any] | None):
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return [gr.skip()] * len(carried)
-        families = [studio.family(name) for name in studio.photo_names]
+            return gr.skip(), gr.skip()
+        first = studio.family(studio.photo_names[0])
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
-        command |= {"models": [], "at": time.time()}
-        controls: list = [gr.skip()] * (1 + len(shown.controls))
-        if data not in families:
-            command["models"] = studio.families[families[0]][:2]
-            controls = [families[0], *shown.showing(families[0])]
-        return command, gr.Tabs(selected="traverse"), *controls
+        command |= {"models": studio.families[first][:2], "at": time.time()}
+        return command, gr.Tabs(selected="traverse")
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
     looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
@@ -131,8 +126,7 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **looking,
     )
-    carried = [shown.board, tabs, shown.data, *shown.controls]
-    edit.click(carry_over, [found, shown.data], carried, **quiet)
+    edit.click(carry_over, found, [board, tabs], **quiet)
     paste.build(studio, found)
     blend.build(studio, found)
 
