@@ -260,7 +260,7 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
     (folder / SCORES).write_text(json.dumps(scores))
     folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
     assert folder.name == "conv-beta-vae-beta4-seed1" and selection["udr"] == found
-    with pytest.raises(CheckpointError, match="0 are measured"):
+    with pytest.raises(CheckpointError, match="there are 0"):
         choose_run(three_seeds / "conv-vae")
 
 

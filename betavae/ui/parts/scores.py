@@ -55,7 +55,9 @@ def chosen_models(studio: Studio, names: list[str]) -> str:
     scores = [studio.bundles[name].metrics["scores"] for name in names]
     lines = [["", *(studio.title(name) for name in names)]]
     for key, title, digits in _columns(studio, names):
-        lines.append([with_arrow(title, key), *(f"{s[key]:,.{digits}f}" for s in scores)])
+        lines.append(
+            [_unbroken(with_arrow(title, key)), *(f"{s[key]:,.{digits}f}" for s in scores)]
+        )
     lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
     return f'{table(lines, "few")}<p class="reading">{LEGEND}</p>'
 
@@ -65,7 +67,7 @@ def every_model(studio: Studio, names: list[str]) -> str:
     shapes = studio.data(names[0]) == "shapes2d"
     models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
     columns = _columns(studio, names)
-    lines = [["", *(with_arrow(title, key) for key, title, _ in columns), SEEN]]
+    lines = [["", *(_unbroken(with_arrow(title, key)) for key, title, _ in columns), SEEN]]
     for name in names:
         bundle = studio.bundles[name]
         cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
@@ -111,6 +113,11 @@ def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
     """The scores that are shown; models of pictures without attributes have one fewer."""
     shown = SHAPES if studio.data(names[0]) == "shapes2d" else FACES
     return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
+
+
+def _unbroken(title: str) -> str:
+    """The title with no arrow alone on a line."""
+    return title.replace(" ↑", "\u00a0↑").replace(" ↓", "\u00a0↓")
 
 
 def _seen(bundle: Bundle) -> str:

@@ -106,8 +106,9 @@ def _metrics(studio: Studio, name: str) -> dict[str, Any]:
     return studio.bundles[name].metrics
 
 
-# A plot's data and the titles of its axes are replaced, never its columns: Gradio 6 draws the
-# columns of one update with the data of the update before.
+# A plot's titles are replaced first and its data then, never its columns: Gradio 6 may draw what
+# else an update changes with the data of the update before. What a choice changes is named above
+# the plot: beside an axis, it would be cut off by the longer numbers of other data.
 
 
 def _curves(study: dict[str, Any]) -> None:
@@ -173,9 +174,10 @@ def _sweep(study: dict[str, Any]) -> None:
             x="x",
             y="y",
             x_title=AXES["log_beta_norm"],
-            y_title=with_arrow(TITLES["mig"], "mig"),
+            y_title=" ",
             tooltip=["run", "y"],
-            title="Score by β",
+            y_axis_format=",~f",
+            title=with_arrow(TITLES["mig"], "mig"),
             height=340,
             elem_id="sweep",
         )
@@ -192,11 +194,12 @@ def _sweep(study: dict[str, Any]) -> None:
             elem_id="rate-distortion",
         )
 
-    def redraw(name: str, axis: str):
-        title = with_arrow(TITLES[name], name)
-        return gr.ScatterPlot(_swept(points, name, axis), x_title=AXES[axis], y_title=title)
+    def named(name: str, axis: str):
+        return gr.ScatterPlot(x_title=AXES[axis], title=with_arrow(TITLES[name], name))
 
-    gr.on([score.input, against.input], redraw, [score, against], plot, **quiet)
+    chosen = [score, against]
+    titled = gr.on([score.input, against.input], named, chosen, plot, **quiet)
+    titled.then(lambda name, axis: _swept(points, name, axis), chosen, plot, **quiet)
 
 
 def _swept(points: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
@@ -225,10 +228,11 @@ def _training_curves(studio: Studio) -> None:
         x="step",
         y="y",
         x_title="training step",
-        y_title=RECORDED["validation_reconstruction"],
+        y_title=" ",
         tooltip=["step", "y"],
         height=300,
-        title="Training curve",
+        y_axis_format=",~f",
+        title=RECORDED["validation_reconstruction"],
         elem_id="history",
     )
     commands = gr.Code(
@@ -239,10 +243,11 @@ def _training_curves(studio: Studio) -> None:
     )
 
     def show(name: str, recorded: str):
-        curve = gr.LinePlot(_history(studio, name, recorded), y_title=RECORDED[recorded])
-        return curve, _commands(studio, name)
+        return _history(studio, name, recorded), _commands(studio, name)
 
-    gr.on([bundle.input, column.input], show, [bundle, column], [plot, commands], **quiet)
+    titled = column.input(lambda name: gr.LinePlot(title=RECORDED[name]), column, plot, **quiet)
+    for event in (titled.then, bundle.input):
+        event(show, [bundle, column], [plot, commands], **quiet)
 
 
 def _history(studio: Studio, name: str, column: str) -> pd.DataFrame:
