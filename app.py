@@ -14,6 +14,7 @@ share_two_heaps()  # before there are threads
 import cv2
 import torch
 
+from betavae.serving.devices import DeviceError
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 
@@ -21,7 +22,10 @@ from betavae.ui import layout
 # would only fight the server's: a photo then takes twice the processor time.
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
-demo = layout.build(Studio())
+try:
+    demo = layout.build(Studio())
+except DeviceError as error:
+    raise SystemExit(str(error)) from error
 
 if __name__ == "__main__":
     demo.launch(**layout.LAUNCH)
