@@ -7,6 +7,7 @@ import base64
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from betavae.model import VAE
 from betavae.serving.batching import Batcher
 from betavae.serving.devices import DeviceError, device_failed, serving_device
 from betavae.serving.engine import Engine
+from betavae.serving.graphs import Graphed, graphed_where_it_pays
 from betavae.serving.placed import Placed, within_a_grey_level
 from betavae.serving.studio import Studio
 from betavae.views.traversal import traverse
@@ -232,6 +234,32 @@ class TestPrecision:
         assert placed.dtype is torch.float32 and placed.decoder is vae.decoder
         with torch.inference_mode():
             assert torch.equal(placed.decode(codes).mean, vae.decode(codes).mean)
+
+
+class OnCPU(Graphed):
+    """The same recordings, where there is no CUDA: decoded again at each replay."""
+
+    replays: ClassVar[list[int]] = []
+
+    def record(self, codes):
+        return lambda: self.replays.append(len(codes)) or self.decoder(codes)
+
+
+class TestGraphs:
+    def test_batches_are_filled_up_and_cut_and_large_ones_decoded_as_ever(self):
+        torch.manual_seed(0)
+        decoder = VAE(latents=10).eval().decoder
+        graphed = OnCPU(decoder, 10, CPU, torch.float32)
+        with torch.inference_mode():
+            for size in (3, 1, 32, 5, 33):  # a smaller one after a larger: old rows are cut
+                codes = torch.randn(size, 10)
+                assert torch.allclose(graphed(codes), decoder(codes), atol=1e-5)
+        assert graphed.replays == [4, 1, 32, 8]
+
+    def test_where_nothing_can_be_recorded_the_decoder_is_taken(self):
+        decoder = VAE(latents=10).eval().decoder
+        nowhere = torch.device("cuda:99")
+        assert graphed_where_it_pays(decoder, 10, nowhere, torch.float32) is decoder
 
 
 class Failing(torch.nn.Module):
