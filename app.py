@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 # The app talks to nobody: set before Gradio is imported.
@@ -22,8 +23,17 @@ from betavae.ui import layout
 # would only fight the server's: a photo then takes twice the processor time.
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
+parser = argparse.ArgumentParser(description="Serve the app on http://127.0.0.1:7860.")
+parser.add_argument(
+    "--bundle",
+    action="append",
+    default=[],
+    metavar="FOLDER or USER/REPO",
+    help="one more bundle, from disk or from the Hugging Face Hub; may be given several times",
+)
+options = parser.parse_args(None if __name__ == "__main__" else [])
 try:
-    demo = layout.build(Studio())
+    demo = layout.build(Studio(options.bundle))
 except DeviceError as error:
     raise SystemExit(str(error)) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from asyncio import gather
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +19,7 @@ from betavae.model import Posterior
 from betavae.serving.engine import Engine
 from betavae.views.tuning import Tuning, tuning
 
-# Named in the app when they are missing.
+# Named in the app when they are missing; $BETAVAE_EXPECTED names others, as a Space with few has.
 EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")
 FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  # data -> for people
 STRIP_VALUES = torch.linspace(-3, 3, 7)
@@ -38,8 +40,10 @@ class Reconstruction:
 class Studio:
     """All bundles that could be loaded, by name, and why the others could not."""
 
-    def __init__(self):
-        self.bundles, self.problems = bundles.survey(EXPECTED)
+    def __init__(self, added: Sequence[str] = ()):
+        """added: more bundles, each a folder or "user/repo" on the Hub."""
+        expected = os.environ.get("BETAVAE_EXPECTED", " ".join(EXPECTED)).split()
+        self.bundles, self.problems = bundles.survey(expected, added)
         self._tunings: dict[str, Tuning] = {}
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
