@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.commands import evaluate, grid, publish, study, train, traverse, tuning
+from betavae.commands import evaluate, grid, host, publish, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
@@ -17,6 +17,7 @@ COMMANDS = (
     grid.add,
     study.add,
     publish.add,
+    host.add,
     evaluate.add,
     evaluate.add_compare,
     traverse.add,

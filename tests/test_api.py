@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import inspect
 import io
 import math
 
@@ -111,12 +113,22 @@ class TestEndpoints:
             client.predict(ZERO, BETA, 32, api_name="/traverse")
 
 
+def called(function):
+    """The same function; a coroutine's answer is waited for."""
+
+    def answer(request):
+        found = function(request)
+        return asyncio.run(found) if inspect.iscoroutine(found) else found
+
+    return answer
+
+
 class TestBoard:
     """What a browser could send to the live board, right and wrong."""
 
     @pytest.fixture
     def functions(self, studio):
-        return {function.__name__: function for function in server_functions(studio)}
+        return {function.__name__: called(function) for function in server_functions(studio)}
 
     def test_frame(self, functions):
         answer = functions["frame"]({"codes": {BETA: ZERO}})

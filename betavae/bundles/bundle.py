@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from betavae.bundles import hub, places
 from betavae.errors import reason
 from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
@@ -123,14 +124,9 @@ class Bundle:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
 
 
-def root() -> Path:
-    """Where bundles are served from: weights/ beside the package, or $BETAVAE_WEIGHTS."""
-    return Path(os.environ.get("BETAVAE_WEIGHTS", Path(__file__).parents[2] / "weights"))
-
-
 def names() -> list[str]:
-    """The bundles under the root, sorted; a folder with a config.json is one."""
-    return sorted(path.parent.name for path in root().glob("*/config.json"))
+    """The bundles under the roots, sorted; a folder with a config.json is one."""
+    return sorted({folder.name for folder in places.found()})
 
 
 def load_shapes(name_or_folder: str | Path) -> Bundle:
@@ -142,16 +138,17 @@ def load_shapes(name_or_folder: str | Path) -> Bundle:
 
 
 def load(name_or_folder: str | Path) -> Bundle:
-    """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
+    """A bundle by its name under the roots or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)
     if len(folder.name) > 255:
         raise BundleError(f"{folder.name[:40]}... is too long for the name of a bundle.")
     if not folder.is_dir():
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
-        folder = root() / folder.name
+        folder = places.folder_of(folder.name)
     if not folder.is_dir():
-        raise BundleError(f"There is no bundle {folder.name} in {root()}.")
+        where = ", ".join(map(str, places.roots()))
+        raise BundleError(f"There is no bundle {folder.name} in {where}.")
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise BundleError(f"The bundle {folder.name} is incomplete: {', '.join(missing)} missing.")
@@ -211,15 +208,45 @@ def _is_track(value: Any) -> bool:
     )
 
 
-def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str, str]]:
-    """The bundles under the root and the `expected` ones: those that work; why others do not."""
-    good, bad = {}, {}
-    for name in sorted({*names(), *expected}, key=served_order):
+def survey(
+    expected: Sequence[str] = (), added: Sequence[str] = ()
+) -> tuple[dict[str, Bundle], dict[str, str]]:
+    """The bundles under the roots, the `expected` and the `added` ones: those that work; why others
+    do not.
+
+    added  folders, or "user/repo" on the Hub
+    """
+    good: dict[str, Bundle] = {}
+    bad: dict[str, str] = {}
+    folders: dict[str, Path] = {}
+    for folder in places.found():
+        if folders.setdefault(folder.name, folder) is not folder:
+            bad[str(folder)] = _second(folder)
+    for name in sorted({*folders, *expected}, key=served_order):
         try:
-            good[name] = load(name)
+            good[name] = load(folders.get(name, name))
         except BundleError as error:
             bad[name] = str(error)
+    for place in added:
+        try:
+            one = load(place if Path(place).is_dir() or not hub.is_name(place) else _fetched(place))
+        except BundleError as error:
+            bad[place] = str(error)
+            continue
+        if good.setdefault(one.name, one) is not one:
+            bad[place] = _second(one.folder)
     return good, bad
+
+
+def _fetched(repository: str) -> Path:
+    try:
+        return hub.fetch(repository)
+    except hub.HubError as error:
+        raise BundleError(str(error)) from error
+
+
+def _second(folder: Path) -> str:
+    return f"{folder} is left out, because another bundle is called {folder.name}; rename it."
 
 
 def served_order(name: str) -> tuple[int, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from betavae.bundles import bundle
+from betavae.bundles import bundle, hub
 from betavae.commands.evaluate import print_scores
 from betavae.commands.options import add_data, splits
-from betavae.errors import reason
 from betavae.training import checkpoints
 
 
@@ -49,15 +48,12 @@ def _publish(options: argparse.Namespace) -> None:
     print_scores([bundle.load(options.to)])
 
 
-def _upload(loaded, repository: str) -> None:
-    from huggingface_hub import HfApi
-
-    try:
-        api = HfApi()
+def _upload(loaded: bundle.Bundle, repository: str) -> None:
+    if not hub.is_name(repository):
+        raise ValueError(f"{repository} is not a name like USER/REPO.")
+    api = hub.logged_in()
+    with hub.asking_for(repository):
         api.create_repo(repository, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=loaded.folder)
-    except Exception as error:  # those of the HTTP client, which changes with the Hub's library
-        raise ConnectionError(
-            f"The upload to {repository} on the Hub failed: {reason(error)}"
-        ) from error
-    print(f"{loaded.name} is at https://huggingface.co/{repository}")
+    files = {path.name: path for path in loaded.folder.iterdir() if path.is_file()}
+    hub.send(api, repository, "model", files, message=f"{loaded.name}: {loaded.title}")
+    print(f"{loaded.name} is at {api.endpoint}/{repository}")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from betavae.bundles import bundle
+from betavae.bundles import bundle, places
 from betavae.study.kinds import who
 
 COLUMNS = (  # score, heading
@@ -24,8 +24,9 @@ PER_CENT = ("beta-vae-paper", "beta-vae")
 
 
 def study_folder() -> Path:
-    """Where the study is kept, beside the bundles."""
-    return bundle.root() / "shapes2d-study"
+    """Where the study is kept, beside the bundles: under the first root that has one."""
+    folders = [root / "shapes2d-study" for root in places.roots()]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def read_study(folder: Path | None = None) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from PIL import Image
 from betavae.data.images import to_picture, to_tensor
 from betavae.data.photos import PhotoError, open_photo
 from betavae.serving import checks
-from betavae.serving.studio import Studio, png_uri
+from betavae.serving.pictures import png_uri
+from betavae.serving.studio import Studio
 from betavae.ui.parts.upload import face_or_centre, photo_input
-from betavae.views.traversal import traverse as traverse_latents
 
 MOST_FRAMES = 64
 _PHOTOS = ThreadPoolExecutor(2, "photos")
@@ -44,17 +44,16 @@ def build(studio: Studio) -> None:
         code; latent: which one, from 0; frames: how many values. Returns the latent's label, the
         values, and one frame per value: a PNG data URI, 64x64."""
         name = checks.model_name(model, studio.names)
-        vae = studio.bundles[name].vae
-        codes = checks.codes(latents, vae.latents)
-        index = checks.whole_number(latent, 0, vae.latents - 1, "The latent")
+        latent_count = studio.bundles[name].vae.latents
+        codes = checks.codes(latents, latent_count)
+        index = checks.whole_number(latent, 0, latent_count - 1, "The latent")
         count = checks.whole_number(frames, 2, MOST_FRAMES, "The number of frames")
         values = torch.linspace(-3, 3, count)
-        with torch.inference_mode():
-            pictures = traverse_latents(vae, codes[:1], [index], values, checks.output(output))
+        pictures = studio.strips(name, codes[0], [index], checks.output(output), values)
         return {
             "label": next(k.label for k in studio.bundles[name].latents if k.index == index),
             "values": values.tolist(),
-            "frames": [png_uri(to_picture(picture)) for picture in pictures[0, 0]],
+            "frames": [png_uri(to_picture(picture)) for picture in pictures[0]],
         }
 
     def encode(path: str | None, model: str) -> dict[str, Any]:

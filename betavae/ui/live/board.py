@@ -8,14 +8,15 @@ dragging. What the visitor does is one object in the browser; undo, snapshots an
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import Any
 
 import gradio as gr
 import torch
 
-from betavae.data.images import to_picture
 from betavae.serving import checks
-from betavae.serving.studio import STRIP_VALUES, Studio, data_uri
+from betavae.serving.pictures import data_uri
+from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
 from betavae.ui.live.files import save_function
 from betavae.views.traversal import grid
@@ -98,17 +99,12 @@ def server_functions(studio: Studio) -> list:
     {"error": sentence}."""
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
-    def frame(request: dict) -> dict:
+    async def frame(request: dict) -> dict:
         """{"codes": {model: numbers}, "output", "seed"} -> {"pictures": {model: data URI}}."""
         wanted = _codes(studio, request)
         output = checks.output(request.get("output", "mean"))
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
-        return {
-            "pictures": {
-                name: data_uri(to_picture(studio.decode(name, code, output, seed)[0]))
-                for name, code in wanted.items()
-            }
-        }
+        return {"pictures": await studio.frames(wanted, output, seed)}
 
     def strips(request: dict) -> dict:
         """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends"} -> {"sheets":
@@ -182,7 +178,7 @@ def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:
 
 
 def answering(function):
-    """The same function, with a refusal as {"error": sentence}."""
+    """The same function, with a refusal as {"error": sentence}; a coroutine stays one."""
 
     def answer(request: Any) -> dict:
         try:
@@ -190,5 +186,12 @@ def answering(function):
         except checks.Refused as refusal:
             return {"error": str(refusal)}
 
-    answer.__name__ = function.__name__
-    return answer
+    async def answer_soon(request: Any) -> dict:
+        try:
+            return await function(request)
+        except checks.Refused as refusal:
+            return {"error": str(refusal)}
+
+    answering = answer_soon if iscoroutinefunction(function) else answer
+    answering.__name__ = function.__name__
+    return answering

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from betavae.serving.studio import data_uri, png_uri
+from betavae.serving.pictures import data_uri, png_uri
 
 
 def picture(image: Image.Image, alt: str, lossless: bool = True) -> str:
