@@ -118,5 +118,6 @@ function keyOnRow(event, name, index) {
 }
 function step(name, index, by) {                              // to the next latent that is to be seen
   const reachable = models[name].latents.filter(l => rows[name][l.index].range.offsetParent);
-  reachable[reachable.findIndex(l => l.index === index) + by] && rows[name][reachable[reachable.findIndex(l => l.index === index) + by].index].range.focus();
+  const next = reachable[reachable.findIndex(l => l.index === index) + by];
+  if (next) rows[name][next.index].range.focus();
 }
