@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from betavae.data.images import DataError, centre_square, files_in_folder, load_pictures
+from betavae.data.files import DataError, files_in_folder
+from betavae.data.images import centre_square, load_pictures
 
 VALIDATION_SHARE = 0.1
 

@@ -14,7 +14,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae.errors import reason
+from betavae.data.files import DataError, PictureFile
 from betavae.machine.cores import cores
 
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
 DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 # What Pillow and zipfile raise for damaged, encrypted or unheard-of files.
 DAMAGED = (
@@ -44,58 +42,6 @@ DAMAGED = (
 )
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
-
-
-class DataError(RuntimeError):
-    """The data on disk are not what was expected; the message says what is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """One encoded picture, in a folder or in a zip archive."""
-
-    name: str  # as the attribute and partition lists spell it
-    path: Path  # the file itself, or the archive that holds it
-    member: str | None  # its name inside the archive
-    stamp: tuple[int, int]  # (bytes, modification time or CRC): goes into the cache key
-
-    def read(self, archive: zipfile.ZipFile | None) -> bytes:
-        if self.member is None:
-            return self.path.read_bytes()
-        assert archive is not None
-        return archive.read(self.member)
-
-
-def files_in_folder(folder: Path) -> list[PictureFile]:
-    """All pictures below `folder`, sorted by name. Raises DataError where there are none."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            status = path.stat()
-            name = path.relative_to(folder).as_posix()
-            found.append(PictureFile(name, path, None, (status.st_size, status.st_mtime_ns)))
-    if not found:
-        raise DataError(f"{folder} holds no picture ({', '.join(SUFFIXES)}).")
-    return found
-
-
-def files_in_zip(path: Path) -> list[PictureFile]:
-    """All pictures in the archive, sorted by name; raises DataError for one that cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [i for i in archive.infolist() if i.filename.lower().endswith(SUFFIXES)]
-    except (zipfile.BadZipFile, struct.error, RuntimeError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a complete zip archive ({reason(error)}); download it again."
-        ) from error
-    if not infos:
-        raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)}).")
-    if any(info.flag_bits & 1 for info in infos):
-        raise DataError(f"{path} is encrypted; unpack it into the folder {path.with_suffix('')}.")
-    infos.sort(key=lambda info: info.filename)
-    return [
-        PictureFile(Path(i.filename).name, path, i.filename, (i.file_size, i.CRC)) for i in infos
-    ]
 
 
 def centre_square(width: int, height: int) -> Box:
