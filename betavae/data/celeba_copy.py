@@ -109,12 +109,11 @@ def read_list(path: Path) -> Listed:
     """A list separated by spaces, or by commas or semicolons with a header line."""
     lines = read_text(path).splitlines()
     separator = next((s for s in ",;" if any(s in line for line in lines[:3])), None)
-    cells = csv.reader(lines, delimiter=separator) if separator else (x.split() for x in lines)
+    cells = _separated(lines, separator) if separator else map(str.split, lines)
     listed = Listed()
     at = None  # the column of the picture's name; a table may number its rows in the first
     header: list[str] = []
     for line, row in enumerate(cells, start=1):
-        row = [cell.strip() for cell in row]
         if not any(row):
             continue
         if at is None:
@@ -128,6 +127,11 @@ def read_list(path: Path) -> Listed:
             raise DataError(f"{path}, line {line}: it names no picture.")
         listed.rows[stem(row[at])] = Row(row[at], line, row[at + 1 :])
     return listed
+
+
+def _separated(lines: list[str], separator: str) -> Iterator[list[str]]:
+    for row in csv.reader(lines, delimiter=separator):
+        yield [cell.strip() for cell in row]
 
 
 def _values_named(header: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from betavae.errors import reason
 
 # What betavae.data.photos reads, by the ends of names.
 SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp"),
     *(".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".hif", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 # Pictures too, which it does not read: they are counted, so that nobody misses them unknowingly.

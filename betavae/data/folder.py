@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from pathlib import Path
 
 from torch import Tensor
@@ -49,5 +50,7 @@ class ImageFolder:
 
 
 def _held_out(name: str) -> bool:
-    digest = hashlib.sha256(name.encode()).digest()
+    # Macs take names apart, é into e and ´: put together, they are split alike everywhere.
+    whole = unicodedata.normalize("NFC", name)
+    digest = hashlib.sha256(whole.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < VALIDATION_SHARE

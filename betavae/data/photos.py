@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +32,9 @@ UPRIGHT = {
 }
 
 
+_opening = threading.Lock()  # catch_warnings is one for all threads; only headers are read in it
+
+
 class PhotoError(ValueError):
     """The photo cannot be used; the message is one sentence: what is wrong and what to do."""
 
@@ -42,11 +46,15 @@ def open_photo(source: str | os.PathLike | bytes | BinaryIO) -> Image.Image:
     for a file over MAX_BYTES or MAX_PIXELS, before decoding it, and for anything that is not a
     whole picture in one of FORMATS.
     """
-    encoded = _read(source)
+    return decode(_read(source))
+
+
+def decode(encoded: bytes) -> Image.Image:
+    """`open_photo` of a file's bytes, however many: the one decoder, of training pictures too."""
     if not encoded:
         raise PhotoError("The file is empty; choose another photo.")
     try:
-        with warnings.catch_warnings():
+        with _opening, warnings.catch_warnings():
             # Pillow warns from 89 million pixels on; the limit here is lower and says it better.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
