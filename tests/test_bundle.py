@@ -12,10 +12,11 @@ import pytest
 import torch
 from conftest import smooth_picture, write_celeba
 from PIL import Image
+from safetensors import SafetensorError
 
 from betavae import bundles, cli
 from betavae.bundles.bundle import FILES, BundleError, encode_all, pair_latents
-from betavae.bundles.packaging import package, stored_faces
+from betavae.bundles.packaging import measure, package, stored_faces
 from betavae.data import CelebA
 from betavae.metrics.attributes import PICTURE_STATISTICS, picture_statistics, readable
 from betavae.metrics.faces import evaluate_faces
@@ -133,6 +134,29 @@ def test_a_run_without_a_validation_is_not_half_packaged(made, tmp_path):
     with pytest.raises(checkpoints.CheckpointError, match="before its first validation"):
         package(tmp_path, tmp_path / "bundle", *splits)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_bundle_is_written_whole_or_not_at_all(made, tmp_path, file_size_limit):
+    """The weights fit on the disk as it is here, the figure does not."""
+    run, folder, data = made
+    splits = (CelebA(data, split, progress=False) for split in ("train", "validation"))
+    with (
+        file_size_limit((folder / "model.safetensors").stat().st_size - 1000),
+        pytest.raises((OSError, SafetensorError)),
+    ):
+        package(run.folder, tmp_path / "tiny", *splits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_measuring_again_writes_scores_and_card_or_neither(made, copy, file_size_limit):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    splits = (CelebA(made[2], split, progress=False) for split in ("train", "validation"))
+    longer, shorter = sorted(len(before[name]) for name in ("metrics.json", "README.md"))[::-1]
+    assert longer > shorter
+    with file_size_limit(longer - 1), pytest.raises(OSError):
+        measure(copy, bundles.load(copy).vae, *splits)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
 class TestDamage:

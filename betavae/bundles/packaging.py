@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +56,26 @@ def package(
     vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
     vae.load_state_dict(state["vae"])
     vae.eval()
-    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder) as part:
+        _fill(part, vae, config, state, training, validation, selection)
+
+
+@contextlib.contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A folder of the same name to write into: at the end its files go into `folder`, each in the
+    place of its old one; if anything fails before, none does."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+        part = Path(beside) / folder.name
+        part.mkdir()
+        yield part
+        folder.mkdir(exist_ok=True)
+        for path in sorted(part.iterdir()):
+            os.replace(path, folder / path.name)
+
+
+def _fill(folder: Path, vae: VAE, config, state, training, validation, selection) -> None:
+    """Every file of the bundle."""
     _save_weights(vae, folder / "model.safetensors")
     described = _config(vae, config, state, folder, training, validation)
     _write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
@@ -89,16 +111,18 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
     if "tolerance" not in metrics:
         metrics["tolerance"] = tolerance(vae, training)
     metrics["code_version"] = code_version()
-    _write_json(folder / "metrics.json", metrics)
-    write_card(folder, metrics)
+    with written_whole(folder) as part:
+        _write_json(part / "metrics.json", metrics)
+        write_card(folder, metrics, part)
     return metrics
 
 
-def write_card(folder: Path, metrics: dict[str, Any]) -> None:
-    """README.md, from what the bundle's other files say."""
+def write_card(folder: Path, metrics: dict[str, Any], to: Path | None = None) -> None:
+    """README.md, from what the bundle's other files say; into the folder `to` where it is given."""
     config = json.loads((folder / "config.json").read_text())
     latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_text())]
-    (folder / "README.md").write_text(model_card(folder.name, config, latents, metrics))
+    card = model_card(folder.name, config, latents, metrics)
+    ((to or folder) / "README.md").write_text(card)
 
 
 def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which library turns a JPEG into a cached picture fastest: `python tests/benchmarks/decoding.py`.
 
 Encoded bytes -> 64x64 crop, with each decoder in one thread and in two; the data cache uses OpenCV
-(betavae.data.images.decode). The reference, in the same run, is Pillow: a ratio above 1 is faster,
+(betavae.data.photos.decode). The reference, in the same run, is Pillow: a ratio above 1 is faster,
 the median of those of each round, in which the decoders take turns. First, how far their pixels are
 from Pillow's, and whether each refuses a file that ends too soon.
 
@@ -30,8 +30,9 @@ import torch
 import torchvision
 from PIL import Image, ImageOps
 
-from betavae.data import images
+from betavae.data import images, photos
 from betavae.data.celeba import FRAME, face_box
+from betavae.data.files import files_in_zip
 
 # torchvision 0.29 says with every picture that its decoders will be removed.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="torchvision")
@@ -61,7 +62,7 @@ def of_torchvision(encoded: bytes) -> Image.Image:
 DECODERS = {
     "Pillow": pillow,  # the reference
     "Pillow, draft mode": pillow_draft,
-    "OpenCV": images.decode,
+    "OpenCV": photos.decode,
     "torchvision": of_torchvision,
 }
 
@@ -80,7 +81,7 @@ def seconds(decode, pictures: list[bytes], pool: ThreadPoolExecutor) -> float:
 
 
 def from_archive(root: Path, count: int) -> list[bytes]:
-    files = images.files_in_zip(root / "img_align_celeba.zip")
+    files = files_in_zip(root / "img_align_celeba.zip")
     with zipfile.ZipFile(files[0].path) as archive:
         return [file.read(archive) for file in files[:: max(1, len(files) // count)][:count]]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from betavae.data.photos import PhotoError
+from betavae.data.photos import SRGB, PhotoError
 from betavae.faces.pasting import paste_back
 from betavae.serving import checks
 from betavae.serving.studio import Studio
@@ -68,7 +68,7 @@ def build(studio: Studio, found: gr.State) -> None:
         except (checks.Refused, PhotoError) as error:
             return nothing(notice(str(error), wrong=True))
         path = Path(tempfile.mkdtemp(dir=_cache())) / "edited.jpg"
-        after.save(path, quality=95)
+        after.save(path, quality=95, icc_profile=SRGB)
         shown = tuple(_at_most(picture, SHOWN_SIDE) for picture in (before, after))
         return (
             "",
