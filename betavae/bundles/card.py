@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
+from betavae.bundles.renderer_card import renderer_part
 from betavae.training.config import config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
@@ -74,6 +75,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             *_latents(config, latents),
             "",
             *_commands(name, config),
+            *renderer_part(name, config, metrics),
             "",
             *_limits(config),
             "",
