@@ -30,7 +30,7 @@ STATES = ("renderer", "average", "discriminator")
 
 
 def small_config(**changes) -> SharpenConfig:
-    settings = {"steps": 8, "batch_size": 4, "alone": 2, "warm_up": 2, "penalty_steps": 3}
+    settings = {"steps": 8, "batch_size": 4, "alone": 2, "warm_up": 2}
     return SharpenConfig(**{**settings, **PLAIN, **changes})
 
 
@@ -185,14 +185,6 @@ class TestStep:
         run = make_run(tmp_path, smooth_pictures(12), alone=100, pixels=1e30)
         with pytest.raises(TrainingError, match="The gradient's norm is"):
             run.train_step()
-
-    def test_the_penalty_is_taken_once_in_so_many_steps(self, smooth_pictures, tmp_path):
-        run, taken = make_run(tmp_path, smooth_pictures(12), alone=0), []
-        penalty = run._penalty
-        run._penalty = lambda *both: taken.append(run.step) or penalty(*both)
-        for _ in range(7):
-            run.train_step()
-        assert taken == [0, 3, 6]
 
     def test_weights_are_averaged(self, smooth_pictures, tmp_path):
         run = make_run(tmp_path, smooth_pictures(12), averaging=0.6)

@@ -72,7 +72,7 @@ def _command(name: str, training: dict[str, Any]) -> str:
     words = [f"python -m betavae sharpen weights/{name} --data DATA --to runs/sharp-{name}"]
     if training["start"]:
         words.append(f"--start weights/{training['start']}")
-    left_out = ("bundle", "data", "start", "flips", "slowing", "penalty_steps")
+    left_out = ("bundle", "data", "start", "flips", "slowing")
     for option, value in training.items():
         if option not in left_out:
             words.append(f"--{option.replace('_', '-')} {value}")

@@ -21,7 +21,6 @@ WEIGHTS = {
     "kept": "weight of giving the code back",
     "rate": "weight of the details' nats",
     "free-nats": "nats of details that cost nothing",
-    "penalty": "weight of the discriminator's gradient",
     "averaging": "how much of the moving average stays at each step",
 }
 

@@ -6,7 +6,7 @@ several sizes, E the VAE's encoder, frozen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -46,30 +46,18 @@ def code_kept(found: Tensor, wanted: Tensor, deviation: Tensor) -> Tensor:
 
 
 def judge(of_images: Sequence[Tensor], of_pictures: Sequence[Tensor]) -> Tensor:
-    """The discriminator's loss, mean softplus(D(y) - D(x)) over pictures, places and patch sizes.
-
-    Relativistic and paired (Jolicoeur-Martineau, ICLR 2019; Huang et al., NeurIPS 2024): which of
-    the two is the real one? Of a picture and its own rendering, all that is alike cancels.
-    """
-    return _over_sizes(F.softplus(y - x) for x, y in zip(of_images, of_pictures, strict=True))
-
-
-def pass_for_real(of_images: Sequence[Tensor], of_pictures: Sequence[Tensor]) -> Tensor:
-    """The renderer's side of `judge`: mean softplus(D(x) - D(y)). No gradient by way of x."""
+    """The discriminator's loss: mean max(0, 1 - D(x)) + mean max(0, 1 + D(y)) over pictures and
+    places, then over patch sizes (hinge; Lim & Ye 2017, Miyato et al., ICLR 2018)."""
     return _over_sizes(
-        F.softplus(x.detach() - y) for x, y in zip(of_images, of_pictures, strict=True)
+        F.relu(1 - x).mean() + F.relu(1 + y).mean()
+        for x, y in zip(of_images, of_pictures, strict=True)
     )
 
 
-def gradient_penalty(scores: Sequence[Tensor], images: Tensor) -> Tensor:
-    """mean |dD/dx|² / 2 (R1 of Mescheder et al., ICML 2018), D summed over sizes, a mean of places.
-
-    images must require a gradient, and the scores be those of these images.
-    """
-    total = sum(score.mean(1).sum() for score in scores)
-    (gradient,) = torch.autograd.grad(total, images, create_graph=True)
-    return gradient.float().square().flatten(1).sum(1).mean() / 2
+def pass_for_real(of_pictures: Sequence[Tensor]) -> Tensor:
+    """The renderer's side of `judge`: -mean D(y), over pictures and places, then patch sizes."""
+    return _over_sizes(-y.mean() for y in of_pictures)
 
 
-def _over_sizes(losses) -> Tensor:
-    return torch.stack([loss.mean() for loss in losses]).mean()
+def _over_sizes(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).mean()

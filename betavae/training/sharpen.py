@@ -20,19 +20,18 @@ class SharpenConfig:
     start: str = ""  # where the networks come from, if not from nothing
     steps: int = 20_000
     batch_size: int = 32  # over all processes
-    learning_rate: float = 5e-4  # the peak, of both networks
+    learning_rate: float = 4e-4  # the peak
+    judges_rate: float = 2.0  # the discriminator's, in learning rates (Heusel et al. 2017)
     warm_up: int = 200  # steps of linear warm-up
     slowing: float = 0.3  # the last part of the steps, in which the learning rate falls
-    alone: int = 1_500  # steps before the discriminator joins: there is nothing to judge yet
+    alone: int = 1_000  # steps before the discriminator joins: there is nothing to judge yet
     channels: int = 4  # of details at each place of an 8x8 grid
     pixels: float = 20.0  # weights of the terms in betavae/renderer/terms.py
-    features: float = 2.0
+    features: float = 5.0
     realism: float = 1.0
     kept: float = 0.5  # of the code given back; half of it for the picture's own code
-    rate: float = 3e-4
-    free_nats: float = 200.0  # of details, before their rate costs anything
-    penalty: float = 0.1  # of the discriminator's gradient
-    penalty_steps: int = 16  # the penalty is taken once in so many steps, times as much
+    rate: float = 1.5e-3
+    free_nats: float = 100.0  # of details, before their rate costs anything
     averaging: float = 0.999  # of the moving average of the weights, which is what is served
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
@@ -46,7 +45,7 @@ class SharpenConfig:
                     f"{name} is {getattr(self, name)!r}; it must be one of "
                     f"{', '.join(CHOICES[name])}."
                 )
-        for name in ("steps", "channels", "penalty_steps"):
+        for name in ("steps", "channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
         if self.batch_size < 2 or self.batch_size % 2:
@@ -61,7 +60,7 @@ class SharpenConfig:
         for told, steps in (("warm-up", self.warm_up), ("time alone", self.alone)):
             if steps < 0:
                 raise ValueError(f"The {told} is {steps} steps; it must be 0 or more.")
-        for name in ("pixels", "features", "realism", "kept", "rate", "free_nats", "penalty"):
+        for name in ("pixels", "features", "realism", "kept", "rate", "free_nats", "judges_rate"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
         for name in ("averaging", "slowing"):

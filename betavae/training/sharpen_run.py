@@ -28,7 +28,8 @@ MEASURED = 4096  # training pictures whose codes say how wide each latent varies
 FAR = 1.5  # s.d.: how far one latent is moved, as a normal number
 OBSERVED, SETTLING = 0.005, 50  # how much a batch's details count, and when they begin to
 SHIFTS = 4  # pixels are moved by less than this before the discriminator sees them
-LONGEST = 20.0  # a gradient of the renderer that is longer is cut to this
+OWN = 0.4  # of the pictures of other codes are drawn with the picture's own details
+LONGEST = 20.0  # a gradient that is longer is cut to this
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class SharpenRun:
         flip = torch.rand(size, generator=generator) < 0.5
         noise = torch.randn(size, details, generator=generator)
         drawn = torch.randn(half, details, generator=generator)
-        own = torch.rand(half, 1, generator=generator) < 0.5
+        own = torch.rand(half, 1, generator=generator) < OWN
         moved = torch.rand(half, 1, generator=generator) < 0.5
         which = torch.randint(len(self.active), (half,), generator=generator)
         far = FAR * torch.randn(half, generator=generator)
@@ -226,13 +227,12 @@ class SharpenRun:
                 of_images, features = self.discriminator(_shifted(batch.images, batch.shift))
                 both = _shifted(torch.cat([drawn, other]), batch.shift)
                 scores, its_features = self.discriminator(both)
-                rows = len(drawn)
+                own, others = zip(*(_parts(s, len(drawn)) for s in scores), strict=True)
                 found["features"] = terms.matched_features(
-                    [f[:rows] for f in its_features], features
+                    [f[: len(drawn)] for f in its_features], features
                 )
-                paired = [torch.cat([s, s[::2]]) for s in of_images]
-                found["realism"] = terms.pass_for_real(paired, scores)
-                judge = terms.judge(paired, scores)
+                found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
+                judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
         # Each process has the rate of all pictures, and a gradient by way of its own.
         rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
         loss = sum(getattr(config, name) * term for name, term in found.items())
@@ -240,8 +240,6 @@ class SharpenRun:
         if self.processes.any(not bool(torch.isfinite(loss))):
             raise diverged(f"The loss is {loss.item()}", self.folder, self.step)
         if judged:
-            if self.step % config.penalty_steps == 0:
-                judge = judge + self._penalty(batch.images, drawn.detach())
             found["judge"] = judge
             parameters = list(self.discriminator.parameters())
             gradients = torch.autograd.grad(judge, parameters, retain_graph=True)
@@ -253,8 +251,8 @@ class SharpenRun:
         ):
             parameter.grad = gradient
         if judged:  # both saw the same discriminator; only now does it move
-            self._descend(self.judges_optimiser, self.discriminator, torch.inf)
-        self._descend(self.optimiser, renderer, LONGEST)
+            self._descend(self.judges_optimiser, self.discriminator, config.judges_rate)
+        self._descend(self.optimiser, renderer)
         self._average_weights()
         renderer.prior.observe(self.processes.gather(details.detach()), OBSERVED)
         self.step += 1
@@ -274,32 +272,26 @@ class SharpenRun:
         found = self.renderer.vae.encode(drawn).mean
         return terms.code_kept(found[:, self.active], codes[:, self.active], self.deviation)
 
-    def _penalty(self, *both: Tensor) -> Tensor:
-        """Of real and of rendered pictures (R1 and R2), once in `penalty_steps`, times as much."""
-        total = torch.zeros((), device=self.processes.device)
-        for images in both:
-            images = images.detach().requires_grad_(True)
-            with self.setting.autocast(self.processes.device):
-                scores, _ = self.discriminator(images)
-            total = total + terms.gradient_penalty(scores, images)
-        return self.config.penalty * self.config.penalty_steps * total
-
-    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, longest: float):
+    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, times: float = 1.0):
         self.processes.average_gradients(network)
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         if not bool(norm < 1e18):  # Adam squares it: past float32's range nothing moves again
             raise diverged(f"The gradient's norm is {norm.item():.1e}", self.folder, self.step)
-        if norm > longest:
-            torch._foreach_mul_(gradients, longest / norm.item())
+        if norm > LONGEST:
+            torch._foreach_mul_(gradients, LONGEST / norm.item())
         for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate(self.step)
+            group["lr"] = times * self.learning_rate(self.step)
         optimiser.step()
 
     @torch.no_grad()
     def _average_weights(self) -> None:
         rest = 1 - averaging(self.config, self.step)
         torch._foreach_lerp_(self.average.own_parameters(), self.renderer.own_parameters(), rest)
+
+
+def _parts(scores: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    return scores[:rows], scores[rows:]
 
 
 def _shifted(images: Tensor, shift: tuple[int, int]) -> Tensor:
