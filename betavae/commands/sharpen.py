@@ -17,8 +17,10 @@ from betavae.training.sharpen import SharpenConfig
 WEIGHTS = {
     "pixels": "weight of the mean absolute error",
     "features": "weight of the distance in the discriminator's features",
+    "contrast": "weight of the difference in how much texture there is",
     "realism": "weight of passing for real",
     "kept": "weight of giving the code back",
+    "judges-rate": "learning rate of the discriminator, in those of the renderer",
     "rate": "weight of the details' nats",
     "free-nats": "nats of details that cost nothing",
     "averaging": "how much of the moving average stays at each step",

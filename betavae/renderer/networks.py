@@ -13,7 +13,6 @@ import itertools
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 GRID = 8  # details lie on a grid of GRID x GRID over the picture
 SLOPE = 0.2  # of every leaky ReLU below zero
@@ -93,15 +92,12 @@ class Up(nn.Module):
 class Discriminator(nn.Module):
     """A picture -> scores of how real it looks, of patches of three sizes, and the features.
 
-    The scores are of 18 and 38 pixels square and of the whole; each (N, places). Its layers have a
-    spectral norm of 1 (Miyato et al., ICLR 2018), which costs next to nothing. A penalty of its
-    gradient once in 16 steps, as is usual, swamps Adam's second moment: what lies between moved it
-    little, and it took any noise for detail.
+    The scores are of 18 and 38 pixels square and of the whole; each (N, places).
     """
 
     def __init__(self):
         super().__init__()
-        self.down = nn.ModuleList(map(spectral_norm, _downwards(3, 32, 64, 128, 192)))
+        self.down = _downwards(3, 32, 64, 128, 192)
         self.small = nn.Conv2d(64, 1, 3, padding=1)  # 16x16 places
         self.middle = nn.Conv2d(128, 1, 3, padding=1)  # 8x8 places
         self.whole = nn.Linear(192 * 4 * 4, 1)

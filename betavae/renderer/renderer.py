@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from betavae.model import VAE, Posterior
 from betavae.renderer import loading
 from betavae.renderer.networks import GRID, DetailEncoder, Painter
-from betavae.renderer.prior import DetailPrior
 
+KNOWN = 256  # training faces whose details are kept, so that new ones can be drawn
 SMALL_NOISE = -3.0  # added to log-variances: at the start details are told, not drowned
 
 
@@ -30,7 +30,7 @@ class Renderer(nn.Module):
         super().__init__()
         self.vae = vae.eval().requires_grad_(False)
         self.encoder, self.painter = DetailEncoder(channels), Painter(channels)
-        self.prior = DetailPrior(self.detail_size)
+        self.register_buffer("known", torch.zeros(KNOWN, self.detail_size))
 
     @property
     def latents(self) -> int:
@@ -50,11 +50,13 @@ class Renderer(nn.Module):
     ) -> Tensor:
         """codes (N, L), details (N, S) -> pictures (N, 3, 64, 64) in [0, 1].
 
-        Without details they are drawn from the prior; the generator lives on the CPU.
+        Without details each picture gets those of some training face, drawn by the generator, which
+        lives on the CPU. A normal distribution is no such draw: with as few nats as these, details
+        depend on each other in ways that even its full covariance does not know, and are noise.
         """
         if details is None:
-            noise = torch.randn(len(codes), self.detail_size, generator=generator)
-            details = self.prior.draw(noise.to(codes))
+            drawn = torch.randint(len(self.known), (len(codes),), generator=generator)
+            details = self.known[drawn.to(self.known.device)]
         return self.paint(self.plain(codes), details).clamp(0, 1)
 
     def details(self, images: Tensor, codes: Tensor) -> Posterior:
@@ -73,6 +75,13 @@ class Renderer(nn.Module):
     def paint(self, plain: Tensor, details: Tensor) -> Tensor:
         """The VAE's own picture with details added, not yet clamped to [0, 1]."""
         return plain + self.painter(plain, details).float()
+
+    @torch.no_grad()
+    def remember(self, images: Tensor) -> None:
+        """Draw details from those of these KNOWN pictures (KNOWN, 3, 64, 64) from now on."""
+        parts = images.split(64)
+        found = [self.details(some, self.vae.encode(some).mean).mean for some in parts]
+        self.known.copy_(torch.cat(found))
 
     def own_parameters(self) -> list[nn.Parameter]:
         """What is trained: all but the VAE."""

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+FLAT = 5e-4  # mean square of the Laplacian below which a place has no texture to speak of
+
 
 def reconstruction(pictures: Tensor, images: Tensor) -> Tensor:
     """mean |y - x| over pictures and pixels in [0, 1]."""
@@ -25,6 +27,23 @@ def matched_features(features: Sequence[Tensor], of_images: Sequence[Tensor]) ->
     """
     distances = [F.l1_loss(y, x.detach()) for y, x in zip(features, of_images, strict=True)]
     return torch.stack(distances).mean()
+
+
+def contrast(pictures: Tensor, images: Tensor) -> Tensor:
+    """mean |log v(y) - log v(x)|, v the mean square of the grey picture's Laplacian in 8x8 pixels.
+
+    How much texture there is, wherever it lies: a mean over what a code leaves open has too little
+    (after the gradient variance of Abrahamyan et al., WACV 2022).
+    """
+    return (_texture(pictures) - _texture(images)).abs().mean()
+
+
+def _texture(images: Tensor) -> Tensor:
+    """(N, C, H, W) -> log v, (N, 1, H / 8, W / 8); FLAT keeps flat places from counting."""
+    grey = images.float().mean(1, keepdim=True)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=images.device)
+    edges = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernel[None, None])
+    return (F.avg_pool2d(edges.square(), 8) + FLAT).log()
 
 
 def rate(kl: Tensor, free: float) -> Tensor:

@@ -30,7 +30,8 @@ def figures(run: SharpenRun) -> dict[str, str]:
 def history_row(run: SharpenRun, validation) -> dict[str, float]:
     """The terms since the last row, and the moving average's pictures on part of the validation
     split: dB, and shares of the pictures' variance of the Laplacian."""
-    terms = dict.fromkeys(("pixels", "kept", "features", "realism", "judge", "kl"), 0.0)
+    terms = dict.fromkeys(("pixels", "contrast", "kept", "features", "realism", "judge", "kl"), 0.0)
+    run.remember()
     run.recent = [{**terms, **row} for row in run.recent]  # alone there was no one to judge
     return {
         "step": run.step,
@@ -73,6 +74,7 @@ def validate(run: SharpenRun, validation) -> dict[str, float]:
 @torch.no_grad()
 def save_picture(run: SharpenRun, validation) -> None:
     """renderer.png: rows of faces' plain pictures, with their own details, with drawn ones."""
+    run.remember()
     images = validation.batch(torch.arange(min(FACES, len(validation))))
     images = images.to(run.processes.device).float() / 255
     average, generator = run.average, torch.Generator().manual_seed(0)

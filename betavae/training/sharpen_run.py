@@ -16,6 +16,7 @@ from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE
 from betavae.renderer import Discriminator, Renderer, terms
 from betavae.renderer.loading import vae_digest
+from betavae.renderer.renderer import KNOWN
 from betavae.training import checkpoints
 from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
 from betavae.training.distributed import Processes
@@ -26,7 +27,6 @@ from betavae.training.sharpen import SharpenConfig, averaging, learning_rate
 
 MEASURED = 4096  # training pictures whose codes say how wide each latent varies
 FAR = 1.5  # s.d.: how far one latent is moved, as a normal number
-OBSERVED, SETTLING = 0.005, 50  # how much a batch's details count, and when they begin to
 SHIFTS = 4  # pixels are moved by less than this before the discriminator sees them
 OWN = 0.4  # of the pictures of other codes are drawn with the picture's own details
 LONGEST = 20.0  # a gradient that is longer is cut to this
@@ -41,8 +41,7 @@ class Batch:
     plain: Tensor  # (N, 3, 64, 64): the VAE's own pictures
     noise: Tensor  # (N, S), of the details
     other_codes: Tensor  # (N / 2, L): for every second picture another code
-    drawn: Tensor  # (N / 2, S): noise that the prior makes details of
-    own: Tensor  # bool (N / 2, 1): where the picture's own details are kept instead
+    own: Tensor  # bool (N / 2, 1): where those are drawn with the picture's own details
     shift: tuple[int, int]  # pixels down and right, for the discriminator's eyes
 
 
@@ -111,6 +110,13 @@ class SharpenRun:
         active = active if len(active) else kl.argmax()[None]
         return active, torch.cat(means).std(0, unbiased=False)[active].clamp_min(1e-6)
 
+    def remember(self) -> None:
+        """Let the moving average draw from the details that it finds in training pictures now."""
+        seeded = torch.Generator().manual_seed(self.config.seed)
+        chosen = torch.randint(len(self.data), (KNOWN,), generator=seeded)
+        images = self.data.batch(chosen).to(self.processes.device).float() / 255
+        self.average.remember(images)
+
     # ---- the folder ----
 
     def save(self) -> None:
@@ -121,6 +127,7 @@ class SharpenRun:
         tensors = [*self.renderer.own_state().values(), *self.discriminator.state_dict().values()]
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise diverged("The weights are not finite", self.folder, self.step)
+        self.remember()
         state = {
             "kind": "renderer",
             "config": asdict(self.config),
@@ -181,7 +188,6 @@ class SharpenRun:
         details, generator = self.renderer.detail_size, self.generator
         flip = torch.rand(size, generator=generator) < 0.5
         noise = torch.randn(size, details, generator=generator)
-        drawn = torch.randn(half, details, generator=generator)
         own = torch.rand(half, 1, generator=generator) < OWN
         moved = torch.rand(half, 1, generator=generator) < 0.5
         which = torch.randint(len(self.active), (half,), generator=generator)
@@ -201,7 +207,7 @@ class SharpenRun:
         )
         return Batch(
             images, codes, plain, share(noise).to(device), share(others).contiguous(),
-            share(drawn).to(device), share(own).to(device), shift,
+            share(own).to(device), shift,
         )  # fmt: skip
 
     def learning_rate(self, step: int) -> float:
@@ -220,8 +226,8 @@ class SharpenRun:
             found["kept"] = self._code_kept(drawn, batch.codes) / 2
             kl = posterior.kl().sum(1)
             if judged:
-                drawn_details = renderer.prior.draw(batch.drawn)
-                other_details = torch.where(batch.own, details[::2], drawn_details)
+                swapped = self.processes.gather(details).detach().roll(-1, 0)[::2]
+                other_details = torch.where(batch.own, details[::2], self.processes.share(swapped))
                 other = renderer.paint(self._plain_of(batch.other_codes), other_details)
                 found["kept"] = found["kept"] + self._code_kept(other, batch.other_codes)
                 of_images, features = self.discriminator(_shifted(batch.images, batch.shift))
@@ -233,6 +239,7 @@ class SharpenRun:
                 )
                 found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
                 judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
+        found["contrast"] = terms.contrast(drawn, batch.images)
         # Each process has the rate of all pictures, and a gradient by way of its own.
         rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
         loss = sum(getattr(config, name) * term for name, term in found.items())
@@ -254,11 +261,7 @@ class SharpenRun:
             self._descend(self.judges_optimiser, self.discriminator, config.judges_rate)
         self._descend(self.optimiser, renderer)
         self._average_weights()
-        renderer.prior.observe(self.processes.gather(details.detach()), OBSERVED)
         self.step += 1
-        if self.step % SETTLING == 0:
-            renderer.prior.settle()
-            self.average.prior.load_state_dict(renderer.prior.state_dict())
         self.recent.append(
             {name: term.item() for name, term in found.items()} | {"kl": kl.mean().item()}
         )
