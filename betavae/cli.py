@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.commands import evaluate, grid, host, publish, study, train, traverse, tuning
+from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
@@ -14,6 +14,7 @@ from betavae.training.run import TrainingError
 
 COMMANDS = (
     train.add,
+    sharpen.add,
     grid.add,
     study.add,
     publish.add,

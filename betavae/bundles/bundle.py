@@ -21,6 +21,7 @@ from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, WeightsError
+from betavae.renderer import Renderer, loading
 
 FILES = (
     "config.json",
@@ -117,6 +118,16 @@ class Bundle:
     @property
     def active(self) -> list[Latent]:
         return [latent for latent in self.by_kl if latent.active]
+
+    @property
+    def has_renderer(self) -> bool:
+        """Whether there is a second decoder, one that draws sharp; not whether it is whole."""
+        return (self.folder / loading.NAME).is_file()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """It, read when it is first asked for; raises WeightsError where there is none."""
+        return Renderer.from_pretrained(self.folder)
 
     @cached_property
     def history(self) -> list[dict[str, float]]:

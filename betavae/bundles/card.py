@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
+from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
 from betavae.training.config import config_from, fresh_rounds
 
@@ -75,6 +76,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             *_latents(config, latents),
             "",
             *_commands(name, config),
+            *renderer_part(name, config, metrics),
             "",
             *_limits(config),
             "",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from betavae.bundles import bundle, hub
-from betavae.commands.evaluate import print_scores
+from betavae.commands.evaluate import print_renderer, print_scores
 from betavae.commands.options import add_data, splits
 from betavae.training import checkpoints
 
@@ -16,7 +16,8 @@ def add(commands) -> None:
         "publish",
         help="make a bundle of a finished run, or upload a bundle to the Hugging Face Hub",
         description="Package a run folder as a bundle (weights, latents, codes, scores, figure, "
-        "model card), or upload a finished bundle to the Hub.",
+        "model card), put a run of sharpen into the bundle that it draws for, or upload a finished "
+        "bundle to the Hub.",
         epilog="Example: python -m betavae publish runs/celeba-vae --data data/celeba "
         "--to weights/celeba-vae",
     )
@@ -34,7 +35,8 @@ def add(commands) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from betavae.bundles.packaging import package
+    from betavae.bundles.packaging import measure_renderer, package
+    from betavae.bundles.renderer_packaging import holds_renderer, package_renderer
     from betavae.study.summary import choose_run
 
     if options.hub:
@@ -42,6 +44,12 @@ def _publish(options: argparse.Namespace) -> None:
         return
     if not options.to:
         raise ValueError("Give --to FOLDER to package a run or --hub USER/REPO to upload a bundle.")
+    if (options.source / checkpoints.NAME).is_file() and holds_renderer(options.source):
+        package_renderer(options.source, options.to)
+        loaded = bundle.load(options.to)
+        data = splits(loaded.config["data"]["name"], options.root)
+        print_renderer(measure_renderer(options.to, *data)["renderer"])
+        return
     run, selection = choose_run(options.source)
     data = splits(checkpoints.read(run)["config"]["data"], options.root)
     package(run, options.to, *data, selection=selection)

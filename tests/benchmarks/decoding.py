@@ -100,7 +100,7 @@ def from_portrait(count: int) -> list[bytes]:
 def refuses(decode, encoded: bytes) -> bool:
     try:
         decode(encoded[: len(encoded) * 2 // 3])
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, photos.PhotoError):
         return True
     return False
 
