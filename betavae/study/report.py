@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from betavae.bundles import bundle
+from betavae.bundles.places import folder_of, root
 from betavae.study.kinds import is_long, kind, row_kind
 from betavae.study.quoting import DIGITS, band, listed, quoted, quoted_bundle
 from betavae.study.recipes import grid_command, publish_command, train_command
@@ -48,7 +49,7 @@ def report(name: str) -> str:
 
     Raises StaleReport, naming every sentence, where one no longer holds.
     """
-    folder = bundle.root() / f"{name}-study"
+    folder = root() / f"{name}-study"
     claims = Claims()
     known = {
         "claim": claims,
@@ -77,7 +78,7 @@ def report(name: str) -> str:
 
 def write(*names: str) -> list[Path]:
     """Write each `report(name)` to its place: all of them, or none where one is stale."""
-    texts = {bundle.root() / f"{name}-study" / "README.md": report(name) for name in names}
+    texts = {root() / f"{name}-study" / "README.md": report(name) for name in names}
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
     return list(texts)
@@ -105,7 +106,7 @@ def _bundles(data: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     found = {}
     for name in sorted(bundle.names(), key=bundle.served_order):
         config, metrics = (
-            json.loads((bundle.root() / name / f"{part}.json").read_text(encoding="utf-8"))
+            json.loads((folder_of(name) / f"{part}.json").read_text(encoding="utf-8"))
             for part in ("config", "metrics")
         )
         if config["data"]["name"] == data:
