@@ -210,7 +210,7 @@ class TestDamage:
     def test_config_that_lacks_what_is_read_of_it_later(self, copy, key, value):
         config = json.loads((copy / "config.json").read_text())
         (copy / "config.json").write_text(json.dumps({**config, key: value}))
-        assert "config.json lacks title or data" in refusal(copy)
+        assert "config.json has no title or data" in refusal(copy)
 
     @pytest.mark.parametrize(
         "change",
