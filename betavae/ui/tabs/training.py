@@ -128,6 +128,7 @@ def _curves(study: dict[str, Any]) -> None:
         color="code",
         sort=list(dict.fromkeys(first["L"])),  # as text: equal steps, a tick each
         x_title="L, the number of pairs averaged",
+        x_label_angle=-45,  # a phone has no room for them side by side
         y_title="accuracy ↑",
         tooltip=["code", "L", "accuracy"],
         y_lim=[0, 1],
