@@ -46,9 +46,9 @@ def _publish(options: argparse.Namespace) -> None:
     if not options.to:
         raise ValueError("packaging a run needs --to; uploading a bundle needs --hub.")
     if (options.source / checkpoints.NAME).is_file() and holds_renderer(options.source):
-        package_renderer(options.source, options.to)
         loaded = bundle.load(options.to)
         data = splits(loaded.config["data"]["name"], options.root)
+        package_renderer(options.source, options.to, data[1])
         print_renderer(measure_renderer(options.to, *data)["renderer"])
         return
     run, selection = choose_run(options.source)
