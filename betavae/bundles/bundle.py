@@ -34,6 +34,8 @@ FILES = (
     "README.md",
 )
 
+DETAILS = "details.safetensors"  # beside renderer.safetensors, in bundles that have one
+
 
 class BundleError(RuntimeError):
     """A bundle is missing or damaged; the message is one sentence."""
@@ -128,6 +130,20 @@ class Bundle:
     def renderer(self) -> Renderer:
         """It, read when it is first asked for; raises WeightsError where there is none."""
         return Renderer.from_pretrained(self.folder)
+
+    @cached_property
+    def details(self) -> Tensor:
+        """(faces, S): the details of the faces whose `codes` are stored, for the renderer.
+
+        Raises BundleError where they are missing or damaged.
+        """
+        try:
+            found = load_file(self.folder / DETAILS)["means"].float()
+        except (KeyError, SafetensorError, OSError) as error:
+            raise BundleError(f"{self.folder / DETAILS} is damaged: {reason(error)}.") from error
+        if found.shape != (len(self.codes), self.renderer.detail_size):
+            raise BundleError(f"{self.folder / DETAILS} does not fit the stored faces.")
+        return found
 
     @cached_property
     def history(self) -> list[dict[str, float]]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import torch
+from safetensors.torch import save_file
+
+from betavae.bundles.bundle import DETAILS
 from betavae.bundles.files import write_json
+from betavae.bundles.packaging import stored_faces
 from betavae.model.vae import VAE, digest
 from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints
@@ -21,9 +27,11 @@ def holds_renderer(run: Path) -> bool:
     return checkpoints.read(run).get("kind") == "renderer"
 
 
-def package_renderer(run: Path, folder: Path) -> None:
-    """Put the moving average of a run's weights into the bundle `folder`; config.json says how it
-    was made. Raises TrainingError where the run drew another VAE's code.
+def package_renderer(run: Path, folder: Path, validation) -> None:
+    """Put the moving average of a run's weights into the bundle `folder`, and the details of the
+    faces whose codes it stores; config.json says how it was made.
+
+    Raises TrainingError where the run drew another VAE's code.
     """
     state = checkpoints.read(run)
     vae = VAE.from_pretrained(folder)
@@ -36,7 +44,8 @@ def package_renderer(run: Path, folder: Path) -> None:
         config = SharpenConfig(**state["config"])
         renderer = Renderer(vae, config.channels)
         renderer.load_own_state(state["average"])
-    loading.write(renderer, folder / loading.NAME)
+    loading.write(renderer.eval(), folder / loading.NAME)
+    _store_details(renderer, folder / DETAILS, validation)
     if state["history"]:
         write_history(folder / HISTORY, state["history"])
     path = folder / "config.json"
@@ -51,3 +60,15 @@ def package_renderer(run: Path, folder: Path) -> None:
         "code_version": state["code_version"],
     }
     write_json(path, described)
+
+
+@torch.no_grad()
+def _store_details(renderer: Renderer, path: Path, validation) -> None:
+    """Posterior means of the details of the bundle's stored faces, in half precision."""
+    found = []
+    for indices in stored_faces(len(validation)).split(64):
+        images = validation.batch(indices).float() / 255
+        found.append(renderer.details(images, renderer.vae.encode(images).mean).mean)
+    part = path.with_suffix(".part")
+    save_file({"means": torch.cat(found).half()}, part, metadata={"format": "pt"})
+    os.replace(part, path)

@@ -45,9 +45,9 @@ def _publish(options: argparse.Namespace) -> None:
     if not options.to:
         raise ValueError("Give --to FOLDER to package a run or --hub USER/REPO to upload a bundle.")
     if (options.source / checkpoints.NAME).is_file() and holds_renderer(options.source):
-        package_renderer(options.source, options.to)
         loaded = bundle.load(options.to)
         data = splits(loaded.config["data"]["name"], options.root)
+        package_renderer(options.source, options.to, data[1])
         print_renderer(measure_renderer(options.to, *data)["renderer"])
         return
     run, selection = choose_run(options.source)

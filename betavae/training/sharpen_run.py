@@ -224,6 +224,7 @@ class SharpenRun:
             drawn = renderer.paint(batch.plain, details)
             found = {"pixels": terms.reconstruction(drawn, batch.images)}
             found["kept"] = self._code_kept(drawn, batch.codes) / 2
+            found["contrast"] = terms.contrast(drawn, batch.images)
             kl = posterior.kl().sum(1)
             if judged:
                 swapped = self.processes.gather(details).detach().roll(-1, 0)[::2]
@@ -239,7 +240,7 @@ class SharpenRun:
                 )
                 found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
                 judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
-        found["contrast"] = terms.contrast(drawn, batch.images)
+                found["contrast"] = (found["contrast"] + self._others_contrast(other, batch)) / 2
         # Each process has the rate of all pictures, and a gradient by way of its own.
         rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
         loss = sum(getattr(config, name) * term for name, term in found.items())
@@ -265,6 +266,12 @@ class SharpenRun:
         self.recent.append(
             {name: term.item() for name, term in found.items()} | {"kl": kl.mean().item()}
         )
+
+    def _others_contrast(self, other: Tensor, batch: Batch) -> Tensor:
+        """Drawn from another code, a picture has the texture of that whose details it has."""
+        swapped = self.processes.share(self.processes.gather(batch.images).roll(-1, 0)[::2])
+        whose = torch.where(batch.own[..., None, None], batch.images[::2], swapped)
+        return terms.contrast(other, whose)
 
     def _plain_of(self, codes: Tensor) -> Tensor:
         with torch.no_grad():
