@@ -42,11 +42,12 @@ async function drawPreviews() {
   const codes = Object.fromEntries(shown.map(n => [n, state.codes[n].slice()]));
   const request = rows => ({codes, output: state.output,
     latents: Object.fromEntries(shown.map(n => [n, rows(n)]))});
-  const active = n => activeOf(n).map(l => l.index), lenses = n => [lensOn(n)];
+  const active = n => activeOf(n).map(l => l.index), looked = request(n => [lensOn(n)]);
   try {
-    await paint(await answered(server.strips(request(lenses))), shown, lenses, mine, drawLens);
+    await paint(await answered(server.strips(looked)), shown, mine,
+      async (name, uri) => drawLens(name, looked.latents[name][0], await load(uri)));
     if (mine === sheets)
-      await paint(await answered(server.strips({...request(active), ends: !wide})), shown, active, mine, drawRow);
+      await paint(await answered(server.strips({...request(active), ends: !wide})), shown, mine, hang);
     if (mine !== sheets) return;
     root.dataset.strips = +(root.dataset.strips ?? 0) + 1;
     if (stale && !silent) say('The server answers again.');
@@ -58,21 +59,22 @@ async function drawPreviews() {
     setTimeout(rest, RETRY);
   }
 }
-async function paint(answer, shown, rows, mine, drawOne) {
+async function paint(answer, shown, mine, drawOne) {
   if (answer.error) return say(answer.error, true);
   for (const name of shown) {
-    if (!answer.sheets[name]) continue;
-    const image = await load(answer.sheets[name]);
     if (mine !== sheets) return;
-    rows(name).forEach((index, row) => drawOne(name, index, image, row));
+    if (answer.sheets[name]) await drawOne(name, answer.sheets[name]);
   }
 }
-function cut(canvas, image, column, row, columns = 1) {
-  canvas.getContext('2d').drawImage(image, 64 * column, 64 * row, 64 * columns, 64, 0, 0, 64 * columns, 64);
-}
-function drawRow(name, index, image, row) {
-  const {low, high, strip} = rows[name][index];
-  cut(low, image, 0, row);
-  cut(high, image, image.width / 64 - 1, row);
-  if (wide) cut(strip, image, 0, row, 7);
+// The rows' pictures are windows on one sheet a model: eighty canvases would be painted anew with
+// every picture of a drag.
+const hung = {};                                              // each model's sheet, as an address
+async function hang(name, uri) {
+  const address = URL.createObjectURL(await (await fetch(uri)).blob());
+  const image = await load(address), style = sections[name].style;
+  style.setProperty('--sheet', `url("${address}")`);
+  style.setProperty('--columns', image.width / 64);
+  const before = hung[name];
+  hung[name] = address;
+  if (before) setTimeout(() => URL.revokeObjectURL(before), RETRY);
 }

@@ -14,17 +14,17 @@ function buildRow(model, latent) {
     act: () => once(() => move(name, index, rounded(state.start[name][index])))});
   const label = make('label', {htmlFor: id}, make('b'), make('small'));
   const thumb = (at, side) => {
-    const canvas = make('canvas', {className: `thumb ${side}`, width: 64, height: 64, title: `From here to ${at}`});
-    canvas.setAttribute('aria-hidden', 'true');
-    canvas.addEventListener('click', () => { touch(name, index); once(() => move(name, index, at)); });
-    return canvas;
+    const picture = make('i', {className: `thumb ${side}`, title: `From here to ${at}`});
+    picture.setAttribute('aria-hidden', 'true');
+    picture.addEventListener('click', () => { touch(name, index); once(() => move(name, index, at)); });
+    return picture;
   };
-  const entry = {range, number, label, lock, arrow, low: thumb(LOW, 'low'), high: thumb(HIGH, 'high'), strip: null};
+  const entry = {range, number, label, lock, arrow, low: thumb(LOW, 'low'), high: thumb(HIGH, 'high')};
   lock.tabIndex = arrow.tabIndex = -1;
   const box = make('div', {className: 'latent'}, lock, label, entry.low, range, entry.high, number, arrow);
   if (latent.active) {
-    entry.strip = buildStrip(() => [name, index]);
-    box.append(entry.strip);
+    box.append(buildStrip('i', () => [name, index]));
+    box.style.setProperty('--row', activeOf(name).indexOf(latent));
   } else box.classList.add('idle');
   entry.box = box;
   rows[name][index] = entry;
@@ -33,8 +33,8 @@ function buildRow(model, latent) {
   return box;
 }
 // Seven frames; a click goes to one of them.
-function buildStrip(whose) {
-  const strip = make('canvas', {className: 'strip', width: 7 * 64, height: 64, title: 'From −3 to 3; click to go there'});
+function buildStrip(tag, whose) {
+  const strip = make(tag, {className: 'strip', width: 7 * 64, height: 64, title: 'From −3 to 3; click to go there'});
   strip.setAttribute('aria-hidden', 'true');
   strip.addEventListener('click', event => {
     const [name, index] = whose();

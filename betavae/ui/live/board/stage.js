@@ -22,6 +22,7 @@ function buildModel(model) {
   const section = sections[model.name] = make('section', {className: 'panel'},
     make('h2', {className: 'unseen', textContent: `Latents of ${model.title}`}),
     make('div', {className: 'sliders'}, ...activeOf(model.name).map(l => buildRow(model, l))));
+  section.style.setProperty('--rows', count);
   section.setAttribute('aria-label', `Latents of ${model.title}`);
   const folded = model.latents.filter(l => !l.active);
   if (folded.length) {
@@ -34,7 +35,7 @@ function buildModel(model) {
 function buildLens(model) {
   const title = make('b'), between = make('span'), small = make('small');
   const mark = make('i');
-  const strip = buildStrip(() => [model.name, lensOn(model.name)]);
+  const strip = buildStrip('canvas', () => [model.name, lensOn(model.name)]);
   const edit = button({sign: 'pencil', kind: 'plain', title: 'Give it a name of your own', act: () => askName(model.name)});
   const box = make('div', {className: 'lens'}, make('p', {}, title, ' ', between, edit),
     make('div', {className: 'frames'}, strip, mark), small);
@@ -53,7 +54,7 @@ function showLens(name) {
 }
 function placeMark(name) {
   const value = clamp(state.codes[name][lensOn(name)]);
-  lenses[name].mark.style.left = `${(value - LOW + .5) / 7 * 100}%`;
+  lenses[name].mark.style.transform = `translateX(${(value - LOW + .5) / 7 * 100}%)`;
 }
 function touch(name, index) {
   hand = {model: name, latent: index};
@@ -75,11 +76,11 @@ function lookSoon(name) {
   looking[name] = setTimeout(async () => {
     const index = lensOn(name), codes = {[name]: state.codes[name].slice()};
     const answer = await answered(server.strips({codes, output: state.output, latents: {[name]: [index]}})).catch(() => null);
-    if (answer?.sheets?.[name]) drawLens(name, index, await load(answer.sheets[name]), 0);
+    if (answer?.sheets?.[name]) drawLens(name, index, await load(answer.sheets[name]));
   }, 70);
 }
-function drawLens(name, index, image, row) {
-  if (lensOn(name) === index) cut(lenses[name].strip, image, 0, row, 7);
+function drawLens(name, index, image) {
+  if (lensOn(name) === index) lenses[name].strip.getContext('2d').drawImage(image, 0, 0);
 }
 function askName(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];
