@@ -135,7 +135,7 @@ class TestResume:
         assert cli.main(words) == 1
         assert "add --resume" in one_line(capsys.readouterr().err)
         assert cli.main([*words, "--resume", "--realism", "3"]) == 1
-        assert "realism = 1.0, not 3.0" in one_line(capsys.readouterr().err)
+        assert "realism = 0.0, not 3.0" in one_line(capsys.readouterr().err)
 
 
 class TestStep:
