@@ -135,7 +135,7 @@ class TestResume:
         assert cli.main(words) == 1
         assert "add --resume" in one_line(capsys.readouterr().err)
         assert cli.main([*words, "--resume", "--realism", "3"]) == 1
-        assert "realism = 1.0, not 3.0" in one_line(capsys.readouterr().err)
+        assert "realism = 0.0, not 3.0" in one_line(capsys.readouterr().err)
 
 
 class TestStep:
@@ -161,6 +161,7 @@ class TestStep:
     def test_alone_it_learns_to_reconstruct(self, smooth_pictures, tmp_path):
         data = smooth_pictures(24)
         changes = {"steps": 100, "alone": 100, "warm_up": 20, "averaging": 0.9, "kept": 0.0}
+        changes |= {"contrast": 0.0, "rate": 0.0}
         run = make_run(tmp_path, data, learning_rate=1e-3, slowing=0.0, **changes)
         train(run, data, Pace(20, 1e9, 1e9, progress=False), sharpen_monitor)
         first, *_, last = run.history
@@ -278,7 +279,10 @@ def test_two_processes_compute_what_one_does(served, picture_folder, tmp_path):
             assert its_twin[term] == pytest.approx(row[term], rel=2e-2), term
     for part in STATES:
         for name, tensor in single[part].items():
-            assert (tensor - pair[part][name]).abs().mean() < 1e-4, name
+            # Within the hinge's margin the gradient of a score's bias is zero: Adam makes a whole
+            # step of its rounding.
+            if name not in ("small.bias", "middle.bias", "whole.bias"):
+                assert (tensor - pair[part][name]).abs().mean() < 1e-4, name
 
 
 def test_publish_puts_it_into_the_bundle_and_measures_it(

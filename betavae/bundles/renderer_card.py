@@ -48,7 +48,7 @@ def renderer_part(name: str, config: dict[str, Any], metrics: dict[str, Any]) ->
         f"{made['parameters']:,} parameters, trained against a discriminator for "
         f"{made['steps_done']:,} steps of {training['batch_size']} pictures, "
         f"{made['seconds'] / 60:.0f} minutes on a CPU core or better{start}, by code version "
-        f"`{made['code_version']}`.",
+        f"`{made['code_version']}`.{_earlier(made)}",
         "",
         *rows,
         "",
@@ -68,10 +68,15 @@ def renderer_part(name: str, config: dict[str, Any], metrics: dict[str, Any]) ->
     ]
 
 
+def _earlier(made: dict[str, Any]) -> str:
+    """What the networks had learned before this run, where somebody has noted it."""
+    return f" Before that: {'; '.join(made['earlier'])}." if made.get("earlier") else ""
+
+
 def _command(name: str, training: dict[str, Any]) -> str:
     words = [f"python -m betavae sharpen weights/{name} --data DATA --to runs/sharp-{name}"]
     if training["start"]:
-        words.append(f"--start weights/{training['start']}")
+        words.append(f"--start {training['start']}")
     left_out = ("bundle", "data", "start", "flips", "slowing")
     for option, value in training.items():
         if option not in left_out:

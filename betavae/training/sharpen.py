@@ -20,7 +20,7 @@ class SharpenConfig:
     start: str = ""  # where the networks come from, if not from nothing
     steps: int = 20_000
     batch_size: int = 32  # over all processes
-    learning_rate: float = 2e-4  # the peak
+    learning_rate: float = 3e-4  # the peak
     judges_rate: float = 2.0  # the discriminator's, in learning rates (Heusel et al. 2017)
     warm_up: int = 200  # steps of linear warm-up
     slowing: float = 0.3  # the last part of the steps, in which the learning rate falls
@@ -28,8 +28,8 @@ class SharpenConfig:
     channels: int = 4  # of details at each place of an 8x8 grid
     pixels: float = 20.0  # weights of the terms in betavae/renderer/terms.py
     features: float = 5.0
-    contrast: float = 0.5
-    realism: float = 1.0
+    contrast: float = 1.0
+    realism: float = 0.0  # what was served; more made drawn details noise (.readme/sharp.md)
     kept: float = 0.5  # of the code given back; half of it for the picture's own code
     rate: float = 1.5e-3
     free_nats: float = 100.0  # of details, before their rate costs anything
