@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import inspect
 import io
@@ -11,6 +10,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from coroutines import run
 from gradio_client import Client, exceptions, handle_file
 from PIL import Image
 from skimage.data import astronaut
@@ -118,7 +118,7 @@ def called(function):
 
     def answer(request):
         found = function(request)
-        return asyncio.run(found) if inspect.iscoroutine(found) else found
+        return run(found) if inspect.iscoroutine(found) else found
 
     return answer
 

@@ -193,7 +193,7 @@ class TestReconstruct:
         page.wait_for_selector("#reconstruction .cards")
         text = page.inner_text("#reconstruction")
         assert "One face found" in text
-        assert len(re.findall(r"PSNR \d+\.\d dB", text)) == len(
+        assert len(re.findall(r"PSNR ↑ \d+\.\d dB", text)) == len(
             [n for n in bundles.names() if n.startswith("celeba-")]
         )
         assert len(re.findall(r"KL \d+ nats", text)) == len(
@@ -209,7 +209,9 @@ class TestReconstruct:
         Image.fromarray(np.tile(rows, (200, 1))).save(tmp_path / "gradient.png")
         self.upload(page, tmp_path / "gradient.png")
         page.wait_for_selector("#reconstruction .cards")
-        assert "The centre of the photo is used instead" in page.inner_text("#reconstruction")
+        assert "For now the models see the centre of the photo" in page.inner_text(
+            "#reconstruction"
+        )
 
     def test_a_renamed_text_file_gets_one_sentence(self, page, tmp_path):
         (tmp_path / "notes.png").write_text("This is no picture at all.")

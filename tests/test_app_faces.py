@@ -166,7 +166,7 @@ class TestPasteBack:
             (None, {}, "do not hold this face"),
             ([float("nan")] * 32, {}, "Each latent must be finite"),
             ([0.0] * 10_000, {}, "a list of 32 numbers, not 10000"),
-            ([0.0] * 32, {"matrix": None}, "crop it by hand first"),
+            ([0.0] * 32, {"matrix": None}, "Crop it by hand first"),
         ],
     )
     def test_nonsense_gets_one_sentence(self, studio, portrait, codes, change, sentence):

@@ -213,15 +213,15 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     config = bundles.load("shapes2d-beta-vae").config
     config["training"] = {**config["training"], "growth": 3000}
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "Its code grew" in card and "3,000 steps of KL alone" in card
+    assert "Its code grew" in card and "3,000 steps with the KL divergence alone" in card
     assert " --growth 3000 " in card and "fresh-latents" not in card
     config["training"]["fresh_latents"] = 2
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "at most 2 of the silent latents started afresh" in card
+    assert "at most 2 of the unused latents started again" in card
     assert " --growth 3000 " in card and " --fresh-latents 2 " in card and "more" not in card
     config["training"]["fresh_latents"] = [1, 6]
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "; at most 6 more started afresh in step 12,000." in card
+    assert "At most 6 more started again at step 12,000." in card
     assert " --fresh-latents 1 6 " in card
 
 

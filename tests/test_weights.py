@@ -169,4 +169,4 @@ class TestWeightsErrors:
     def test_name_that_the_hub_does_not_know(self, name, tmp_path):
         """Without network: only the (empty) cache of downloaded models is asked."""
         message = refusal(name, local_files_only=True, cache_dir=tmp_path)
-        assert "nor a model that the Hub gave" in message
+        assert "the Hub did not give such a model" in message
