@@ -54,7 +54,7 @@ class TestHost:
         printed = capsys.readouterr().out
         assert f"{SPACE} is at {stub.url}/spaces/{SPACE}" in printed
         files = stub.files["space", SPACE]
-        assert {"app.py", "requirements.txt", "README.md", "betavae/ui/live/board.js"} <= set(files)
+        assert {"app.py", "requirements.txt", "README.md", "betavae/ui/live/board/start.js"} <= set(files)
         for path, content in files.items():
             assert path == ".gitattributes" or content == (PROJECT / path).read_bytes()
         folders = {path.split("/")[1] for path in files if path.startswith("weights/")}
