@@ -145,7 +145,8 @@ class VAE(
             )
         vae = cls(**arguments)
         load_model(vae, path)
-        return vae.eval()
+        # Channels last: a CPU's convolutions are 1.3 to 2 times as fast.
+        return vae.eval().to(memory_format=torch.channels_last)
 
 
 def digest(path: Path) -> str:
