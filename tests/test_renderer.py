@@ -57,12 +57,16 @@ class TestDrawing:
         assert torch.equal(one, renderer(codes, renderer.known[drawn]))
 
     @torch.no_grad()
-    def test_it_remembers_the_details_of_pictures(self, renderer):
-        images = torch.rand(len(renderer.known), 3, 64, 64)
+    def test_it_remembers_the_details_of_pictures_again_and_again_where_they_are_few(
+        self, renderer
+    ):
+        images = torch.rand(70, 3, 64, 64)
         renderer.remember(images)
-        some = images[40:43]
+        some = images[62:66]
         details = renderer.details(some, renderer.vae.encode(some).mean).mean
-        assert torch.allclose(renderer.known[40:43], details, atol=1e-5)
+        assert torch.allclose(renderer.known[62:66], details, atol=1e-5)
+        assert torch.equal(renderer.known[70:140], renderer.known[:70])
+        assert torch.equal(renderer.known[-1], renderer.known[(len(renderer.known) - 1) % 70])
 
     @torch.no_grad()
     def test_a_picture_is_the_same_alone_and_in_a_batch(self, renderer):

@@ -12,7 +12,7 @@ from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_model
-from torch import Tensor, nn
+from torch import Tensor, channels_last, nn
 
 from betavae.errors import reason
 from betavae.model.decoders import conv_decoder, mlp_decoder
@@ -146,7 +146,7 @@ class VAE(
         vae = cls(**arguments)
         load_model(vae, path)
         # Channels last: a CPU's convolutions are 1.3 to 2 times as fast.
-        return vae.eval().to(memory_format=torch.channels_last)
+        return vae.eval().to(memory_format=channels_last)
 
 
 def digest(path: Path) -> str:

@@ -78,10 +78,10 @@ class Renderer(nn.Module):
 
     @torch.no_grad()
     def remember(self, images: Tensor) -> None:
-        """Draw details from those of these KNOWN pictures (KNOWN, 3, 64, 64) from now on."""
+        """Draw details from those of these pictures (N, 3, 64, 64), N <= KNOWN, from now on."""
         parts = images.split(64)
-        found = [self.details(some, self.vae.encode(some).mean).mean for some in parts]
-        self.known.copy_(torch.cat(found))
+        found = torch.cat([self.details(some, self.vae.encode(some).mean).mean for some in parts])
+        self.known.copy_(found[torch.arange(KNOWN) % len(found)])
 
     def own_parameters(self) -> list[nn.Parameter]:
         """What is trained: all but the VAE."""

@@ -113,7 +113,7 @@ class SharpenRun:
     def remember(self) -> None:
         """Let the moving average draw from the details that it finds in training pictures now."""
         seeded = torch.Generator().manual_seed(self.config.seed)
-        chosen = torch.randint(len(self.data), (KNOWN,), generator=seeded)
+        chosen = torch.randperm(len(self.data), generator=seeded)[:KNOWN]
         images = self.data.batch(chosen).to(self.processes.device).float() / 255
         self.average.remember(images)
 
