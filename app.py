@@ -8,8 +8,10 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from betavae.machine.allocator import share_two_heaps
+from betavae.machine.folders import uploads
 
 share_two_heaps()  # before there are threads
+os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or uploads()
 
 import cv2
 import torch
