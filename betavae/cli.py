@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from betavae.bundles.bundle import BundleError
@@ -38,6 +39,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run_command(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:  # before training begins: a run that trains saves itself
+        print(
+            "\nbetavae: Stopped before anything was saved; the same command starts again.",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:  # `| head -1` has read enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # for what is flushed at exit
+        return 0
     except EXPECTED as error:
         print(f"betavae: {error}", file=sys.stderr)
         return 1

@@ -20,7 +20,7 @@ from betavae import cli
 from betavae.training import checkpoints
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.distributed import Processes
-from betavae.training.run import Run, TrainingError
+from betavae.training.run import Run, TrainingError, trained_on_others
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +132,20 @@ class TestResume:
         with pytest.raises(TrainingError, match="trained on 16 pictures, not 17"):
             Run.resume(tmp_path, smooth_pictures(17), Processes())
         assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
+
+    def test_other_data_of_the_same_number_are_refused(self, smooth_pictures, tmp_path):
+        data = smooth_pictures(16)
+        Run(tmp_path, small_config(), data, Processes()).save()
+        rounded = type(data)((data.images.int() + 1).clamp(0, 255).byte())  # by another decoder
+        assert Run.resume(tmp_path, rounded, Processes()).step == 0
+        other = type(data)(data.images.flip(0))
+        with pytest.raises(TrainingError, match="trained on 16 other pictures: a resumed run"):
+            Run.resume(tmp_path, other, Processes())
+        state = checkpoints.read(tmp_path)
+        assert trained_on_others(state, data) == ""
+        assert trained_on_others(state, smooth_pictures(10)) == "16 pictures, not 10"
+        del state["looks"]  # as earlier checkpoints
+        assert trained_on_others(state, other) == ""
 
     def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
         self, smooth_pictures, tmp_path

@@ -10,6 +10,7 @@ from betavae.commands.evaluate import print_scores
 from betavae.commands.options import add_data, splits
 from betavae.errors import reason
 from betavae.training import checkpoints
+from betavae.training.run import trained_on_others
 
 
 def add(commands) -> None:
@@ -44,7 +45,11 @@ def _publish(options: argparse.Namespace) -> None:
     if not options.to:
         raise ValueError("packaging a run needs --to; uploading a bundle needs --hub.")
     run, selection = choose_run(options.source)
-    data = splits(checkpoints.read(run)["config"]["data"], options.root)
+    state = checkpoints.read(run)
+    data = splits(state["config"]["data"], options.root)
+    told = trained_on_others(state, data[0])
+    if told:
+        raise ValueError(f"{run} was trained on {told}: name those with --data.")
     package(run, options.to, *data, selection=selection)
     print_scores([bundle.load(options.to)])
 

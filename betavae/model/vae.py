@@ -86,7 +86,8 @@ class VAE(
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **options) -> VAE:
-        """A bundle's folder or "user/repo" on the Hub -> a VAE in eval mode, on the CPU.
+        """A bundle's folder or "user/repo" on the Hub -> a VAE in eval mode, on the CPU or on
+        `map_location`.
 
         Raises WeightsError, in one sentence, for missing, truncated or altered weights.
         """
@@ -123,6 +124,8 @@ class VAE(
         force_download: bool,
         local_files_only: bool,
         token: str | bool | None,
+        map_location: str = "cpu",
+        strict: bool = True,
         **arguments,
     ) -> VAE:
         """What the mixin calls with config.json's `arguments`. Safetensors only, all tensors:
@@ -140,8 +143,17 @@ class VAE(
                 token=token,
             )
         vae = cls(**arguments)
-        load_model(vae, path)
-        return vae.eval()
+        load_model(vae, path, strict=strict)
+        return vae.to(map_location).eval()
+
+    def save_pretrained(self, save_directory: str | Path, **options):
+        """The mixin's, into a folder of its own: a bundle's files say more than it would write.
+
+        Raises WeightsError for the folder of a bundle.
+        """
+        if (Path(save_directory) / "latents.json").exists():
+            raise WeightsError(f"{save_directory} is a bundle; save the model in another folder.")
+        return super().save_pretrained(save_directory, **options)
 
 
 def digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from betavae.training.run import Run
 
 
 def train(run: Run, validation, pace: Pace | None = None) -> None:
-    """Train `run` to its last step. Ctrl-C and SIGTERM save and return with a message.
+    """Train `run` to its last step. Ctrl-C, SIGTERM and SIGHUP save it and return.
 
     A checkpoint that cannot be written in between is a warning, and is tried again later; at the
     end it is an error.
@@ -58,15 +58,19 @@ def train(run: Run, validation, pace: Pace | None = None) -> None:
 
 
 class _StopRequest:
-    """Turns Ctrl-C and SIGTERM into a flag, so that the step in hand is finished and saved."""
+    """Turns Ctrl-C, SIGTERM and SIGHUP into a flag: the step in hand is finished and saved."""
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    # The last comes where a terminal closes; Windows has none.
+    SIGNALS = tuple(
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    )
 
     def __init__(self):
         self.requested = False
 
     def __enter__(self):
-        self._before = {s: signal.signal(s, self._on_signal) for s in self.SIGNALS}
+        heard = [s for s in self.SIGNALS if signal.getsignal(s) != signal.SIG_IGN]  # nohup's
+        self._before = {s: signal.signal(s, self._on_signal) for s in heard}
         return self
 
     def _on_signal(self, number, frame):
