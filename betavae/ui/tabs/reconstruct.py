@@ -16,7 +16,7 @@ from betavae.serving.studio import Reconstruction, Studio
 from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
-from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
+from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input, remarks
 from betavae.ui.tabs.traverse import Traverse
 
 INTRODUCTION = (
@@ -165,13 +165,15 @@ def _markup(studio, photo, crop, face, why, boxes, hand, made: dict[str, Reconst
         )
         lines = ["Centre crop, not aligned"]
     elif hand:
-        message, lines = notice("The crop is yours."), ["Cropped by hand"]
+        message = notice(f"The crop is yours.{remarks(face)}")
+        lines = ["Cropped by hand"]
     else:
-        message = notice(
+        found = (
             "One face found."
             if len(boxes) == 1
             else f"{len(boxes)} faces found; the largest comes first."
         )
+        message = notice(f"{found}{remarks(face)}")
         lines = ["Aligned as CelebA's faces are"]
     items = [card(crop, "What the models see", lines)]
     items += [_model_card(studio.bundles[name], one) for name, one in made.items()]
