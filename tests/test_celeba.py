@@ -129,7 +129,9 @@ class TestCelebA:
         self, celeba_layout, monkeypatch, error
     ):
         layout, opened = celeba_layout(), Image.open
-        bad = (layout.root / "img_align_celeba" / "000004.jpg").read_bytes()
+        path = layout.root / "img_align_celeba" / "000004.jpg"
+        opened(path).save(path, "PNG")  # Pillow decodes all but JPEGs
+        bad = path.read_bytes()
 
         def open_or_fail(stream, **options):
             if stream.getvalue() == bad:

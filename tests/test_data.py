@@ -22,11 +22,12 @@ from frames import (
     load,
     rewrite_zip,
 )
-from PIL import Image
+from PIL import Image, ImageOps
+from skimage.data import astronaut
 
 from betavae.data import CelebA, DataError, ImageFolder
 from betavae.data.images import to_tensor
-from betavae.data.photos import open_photo
+from betavae.data.photos import decode, open_photo
 
 
 class TestErrors:
@@ -318,6 +319,17 @@ class TestImageFolder:
         assert image[:, 60, 32].tolist() == list(FACE)
         assert image[:, 3, 32].tolist() == list(SURROUNDINGS)
 
+    def test_a_jpeg_that_ends_too_soon_or_claims_too_much_is_left_out(self, tmp_path):
+        Image.effect_noise((64, 64), 40).save(tmp_path / "whole.jpg")
+        content = (tmp_path / "whole.jpg").read_bytes()
+        for share in (0.3, 0.9, 0.99):
+            (tmp_path / f"cut-{share}.jpg").write_bytes(content[: int(len(content) * share)])
+        size = content.index(b"\xff\xc0") + 5  # in the header: height, width
+        huge = content[:size] + b"\xff\xdc\xff\xdc" + content[size + 4 :]
+        (tmp_path / "huge.jpg").write_bytes(huge)
+        with pytest.warns(UserWarning, match=r"4 pictures cannot be decoded.*cut-0\.3\.jpg"):
+            assert ImageFolder(tmp_path, "all", progress=False).names == ["whole.jpg"]
+
     def test_grey_and_transparent_pictures_become_rgb(self, tmp_path):
         Image.new("L", (64, 64), 90).save(tmp_path / "grey.png")
         Image.new("P", (64, 64)).save(tmp_path / "palette.png")
@@ -415,3 +427,30 @@ class TestImageFolder:
             ImageFolder(tmp_path, progress=False)
         with pytest.raises(DataError, match="split is 'test'"):
             ImageFolder(tmp_path, "test", progress=False)
+
+
+JPEGS = {  # mode, options of its encoder
+    "as cameras write it": ("RGB", {}),
+    "colour in full": ("RGB", {"subsampling": 0, "quality": 100}),
+    "progressive": ("RGB", {"progressive": True}),
+    "red, green and blue": ("RGB", {"keep_rgb": True}),
+    "grey": ("L", {}),
+    "for printers": ("CMYK", {}),
+    **{f"turned, {turn}": ("RGB", {"exif": turn}) for turn in range(1, 9)},
+}
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_has_the_pixels_that_pillow_decodes(kind):
+    mode, options = JPEGS[kind]
+    if "exif" in options:
+        exif = Image.Exif()
+        exif[0x0112] = options["exif"]
+        options = {"exif": exif}
+    picture = Image.fromarray(astronaut()).resize((89, 109)).convert(mode)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", **options)
+    found = np.asarray(decode(stream.getvalue()), int)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(stream)).convert("RGB"), int)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= (mode == "CMYK")

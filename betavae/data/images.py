@@ -96,7 +96,7 @@ def load_pictures(
 def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
     archive = zipfile.ZipFile(files[0].path) if files[0].member else None
 
-    def decode(file: PictureFile) -> np.ndarray | None:
+    def small(file: PictureFile) -> np.ndarray | None:
         try:
             upright = photos.decode(file.read(archive))
             return np.asarray(crop_and_resize(upright, crop(*upright.size)))
@@ -107,7 +107,7 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
     names = []
     with ThreadPoolExecutor(max_workers=cores()) as pool:
         decoded = tqdm(
-            zip(files, pool.map(decode, files), strict=True),
+            zip(files, pool.map(small, files), strict=True),
             total=len(files),
             desc="decoding pictures",
             unit="picture",
