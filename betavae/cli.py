@@ -9,6 +9,7 @@ import sys
 from betavae.bundles.bundle import BundleError
 from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
 from betavae.data import DataError
+from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.run import TrainingError
@@ -38,6 +39,7 @@ EXPECTED = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is expected to go wrong ends in one sentence and exit code 1."""
+    never_fail()
     options = _parser().parse_args(arguments)
     try:
         options.run_command(options)
@@ -49,9 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     except BrokenPipeError:  # `| head -1` has read enough
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # for what is flushed at exit
+        # What is left in its buffer goes nowhere at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except EXPECTED as error:
         print(f"betavae: {error}", file=sys.stderr)

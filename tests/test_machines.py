@@ -123,7 +123,7 @@ def test_without_a_local_rank_a_group_is_joined(tmp_path):
             cwd=PROJECT,
             env={**plain, **shared, "SLURM_PROCID": str(rank)},
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for rank in range(2)
     ]
@@ -165,8 +165,8 @@ def test_compare_into_head_ends_quietly():
         cwd=PROJECT,
         stdout=write,
         stderr=subprocess.PIPE,
-        text=True,
         timeout=120,
+        encoding="utf-8",
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")

@@ -45,7 +45,7 @@ class TestResume:
         assert state["history"] and 5 <= state["step"] < 120
         assert cli.main(command(picture_folder, killed, *steps, "--resume")) == 0
         assert_same(checkpoints.read(killed), checkpoints.read(whole))
-        assert (killed / "history.csv").read_text().count("\n") == 25
+        assert (killed / "history.csv").read_text(encoding="utf-8").count("\n") == 25
 
     @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])

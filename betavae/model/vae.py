@@ -172,7 +172,7 @@ def check_weights(folder: Path) -> None:
         if not path.is_file():
             raise WeightsError(f"{folder}: {path.name} is missing.")
     try:
-        config = json.loads(config_path.read_text())
+        config = json.loads(config_path.read_bytes())
     except ValueError as error:
         raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
     if not isinstance(config, dict):

@@ -98,7 +98,7 @@ def fitting(path: Path) -> Iterator[None]:
 def _check(path: Path) -> None:
     """Compare with the digest that config.json recorded, where it recorded one."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # VAE.from_pretrained says so
-        recorded = json.loads((path.parent / "config.json").read_text()).get("renderer", {})
+        recorded = json.loads((path.parent / "config.json").read_bytes()).get("renderer", {})
         expected = recorded.get("sha256")
         if expected and digest(path) != expected:
             raise WeightsError(

@@ -83,7 +83,10 @@ def main() -> None:
 
 def read_frames(root, split, width, count, rng) -> Iterator[Image.Image]:
     """`count` random frames of the split, at CelebA's size whatever the file's."""
-    rows = (line.split() for line in (root / "list_eval_partition.txt").read_text().splitlines())
+    rows = (
+        line.split()
+        for line in (root / "list_eval_partition.txt").read_text(encoding="utf-8").splitlines()
+    )
     in_split = {name for name, part in rows if int(part) == SPLITS[split]}
     path = root / "img_align_celeba.zip"
     files = [file for file in files_in_zip(path) if file.name in in_split]
