@@ -44,11 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run_command(options)
         sys.stdout.flush()
-    except KeyboardInterrupt:  # before training begins: a run that trains saves itself
-        print(
-            "\nbetavae: Stopped before anything was saved; the same command starts again.",
-            file=sys.stderr,
-        )
+    except KeyboardInterrupt:
+        print(f"\nbetavae: {options.stopped}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `| head -1` has read enough
         # What is left in its buffer goes nowhere at exit.
@@ -67,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "with disentangled latents. Each command has its own --help. A bundle is a folder with a "
         "trained model and all that is known about it, such as weights/celeba-vae.",
     )
+    parser.set_defaults(stopped="Stopped.")  # what Ctrl-C makes of it
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)

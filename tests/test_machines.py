@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,11 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from small_runs import PROJECT, command, start, wait_for_history
 
-from betavae import VAE, cli
+from betavae import VAE, Renderer, cli
+from betavae.bundles import hub
 from betavae.data import ImageFolder
 from betavae.machine.folders import uploads, user_cache
 from betavae.model import WeightsError
@@ -104,6 +107,15 @@ def test_what_can_be_no_group_is_one_sentence(launched, variables, sentence):
         join()
 
 
+def unused_port() -> str:
+    """Below those that machines hand out by themselves: nobody else takes it in between."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return str(port)
+    raise AssertionError("no port is free")
+
+
 def test_without_a_local_rank_a_group_is_joined(tmp_path):
     """As srun starts it: SLURM_PROCID in place of RANK, and no LOCAL_RANK."""
     script = (
@@ -112,9 +124,7 @@ def test_without_a_local_rank_a_group_is_joined(tmp_path):
         "p = join(); print(p.rank, p.count, int(p.average(torch.tensor(float(p.rank))) * 2))\n"
         "p.close()"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = unused_port()
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     plain = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     processes = [
@@ -123,12 +133,15 @@ def test_without_a_local_rank_a_group_is_joined(tmp_path):
             cwd=PROJECT,
             env={**plain, **shared, "SLURM_PROCID": str(rank)},
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=120)[0].split() for process in processes]
-    assert said == [["0", "2", "1"], ["1", "2", "1"]]
+    said = [process.communicate(timeout=300) for process in processes]
+    # Gloo has words of its own.
+    last = [out.splitlines()[-1] if out else errors for out, errors in said]
+    assert last == ["0 2 1", "1 2 1"]
 
 
 # ---- signals and pipes ------------------------------------------------------------------------
@@ -145,15 +158,31 @@ def test_a_closed_terminal_saves_the_run(picture_folder, tmp_path):
     assert checkpoints.read(tmp_path / "run")["step"] > 0
 
 
-def test_ctrl_c_before_training_is_one_sentence(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "train images --data x",
+            "Stopped before a step was trained; the same command starts again.",
+        ),
+        ("compare x y", "Stopped."),
+    ],
+)
+def test_ctrl_c_is_one_sentence_that_is_true(monkeypatch, capsys, words, said):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("betavae.commands.train.splits", interrupted)
-    assert cli.main(["train", "images", "--data", "x"]) == 130
-    assert capsys.readouterr().err.strip().splitlines() == [
-        "betavae: Stopped before anything was saved; the same command starts again."
-    ]
+    monkeypatch.setattr("betavae.commands.evaluate.bundle.load", interrupted)
+    assert cli.main(words.split()) == 130
+    assert capsys.readouterr().err.strip().splitlines() == [f"betavae: {said}"]
+
+
+@pytest.mark.parametrize("words", ["--beta nan", "--seed 12345678901234567890"])
+def test_what_cannot_be_trained_with_is_said_before_pictures_are_read(capsys, tmp_path, words):
+    train = f"train images --data {tmp_path / 'not-there'} --to {tmp_path / 'run'} {words}"
+    assert cli.main(train.split()) == 1
+    assert "must be" in capsys.readouterr().err
 
 
 def test_compare_into_head_ends_quietly():
@@ -170,6 +199,43 @@ def test_compare_into_head_ends_quietly():
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- without a network --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """A Hub that nobody answers for; to wait and ask again is an error, and would take 27 s."""
+
+    def waited(_):
+        raise AssertionError("asked again")
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", nobody)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", waited)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_network_one_sentence_comes_at_once(no_network, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_of_ada")
+    for ask in (VAE.from_pretrained, Renderer.from_pretrained):
+        with pytest.raises(WeightsError, match=r"^ada/model is not a folder here, and the Hub can"):
+            ask("ada/model")
+    for ask in (hub.fetch, lambda _: hub.logged_in()):
+        with pytest.raises(hub.HubError, match=r"the Hub cannot be reached; check the network\.$"):
+            ask("ada/model")
+
+
+def test_what_was_fetched_before_is_there_without_a_network(no_network, tmp_path):
+    kept = tmp_path / "hub" / "betavae" / "ada" / "model"
+    kept.mkdir(parents=True)
+    (kept / "config.json").write_text("{}", encoding="utf-8")
+    assert hub.fetch("ada/model") == kept
 
 
 # ---- weights ----------------------------------------------------------------------------------

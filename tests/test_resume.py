@@ -148,6 +148,16 @@ class TestResume:
         del state["looks"]  # as earlier checkpoints
         assert trained_on_others(state, other) == ""
 
+    def test_publish_refuses_other_data_than_the_runs(
+        self, picture_folder, smooth_pictures, tmp_path, capsys
+    ):
+        (tmp_path / "run").mkdir()
+        Run(tmp_path / "run", small_config(data="images"), smooth_pictures(16), Processes()).save()
+        publish = f"publish {tmp_path / 'run'} --data {picture_folder} --to {tmp_path / 'bundle'}"
+        assert cli.main(publish.split()) == 1
+        assert "was trained on 16 pictures, not 37: name those" in capsys.readouterr().err
+        assert not (tmp_path / "bundle").exists()
+
     def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
         self, smooth_pictures, tmp_path
     ):

@@ -15,6 +15,7 @@ from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from betavae.errors import reason
+from betavae.machine.network import UNREACHABLE, hub_is_reachable
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
@@ -95,19 +96,21 @@ class VAE(
 
         Raises WeightsError, in one sentence, for missing, truncated or altered weights.
         """
+        reachable = True
         if os.path.isdir(name_or_path):
             check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
             raise WeightsError(f"{name_or_path} is neither a folder nor a name like 'user/repo'.")
+        elif not (reachable := hub_is_reachable()):
+            options["local_files_only"] = True  # what was fetched before
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
             raise WeightsError(f"{name_or_path}: the weight file is damaged ({error}).") from error
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-            raise WeightsError(
-                f"{name_or_path} is not a folder here, and the Hub did not give such a model: "
-                f"{reason(error)}"
-            ) from error
+            told = f"the Hub did not give such a model: {reason(error)}"
+            told = told if reachable else f"{UNREACHABLE}."
+            raise WeightsError(f"{name_or_path} is not a folder here, and {told}") from error
         except (RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{name_or_path}: the weights do not fit config.json: {reason(error)}"

@@ -52,11 +52,11 @@ def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
             if time.monotonic() - last_picture > pace.picture_seconds:
                 shows.save_picture(run, validation)
                 last_picture = time.monotonic()
-    if run.processes.first:
-        run.save()
-        shows.save_picture(run, validation)
-        if stop.requested and run.step < run.config.steps:
-            print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
+        if run.processes.first:
+            run.save()
+            shows.save_picture(run, validation)
+    if run.processes.first and stop.requested and run.step < run.config.steps:
+        print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
 
 
 class _StopRequest:
