@@ -9,8 +9,12 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from betavae.machine.allocator import share_two_heaps
+from betavae.machine.folders import uploads
+from betavae.machine.printing import never_fail
 
+never_fail()
 share_two_heaps()  # before there are threads
+os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or uploads()
 
 import cv2
 import torch

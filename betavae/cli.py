@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from betavae.bundles.bundle import BundleError
 from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
 from betavae.data import DataError
+from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.run import TrainingError
@@ -37,9 +39,18 @@ EXPECTED = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is expected to go wrong ends in one sentence and exit code 1."""
+    never_fail()
     options = _parser().parse_args(arguments)
     try:
         options.run_command(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"\nbetavae: {options.stopped}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `| head -1` has read enough
+        # What is left in its buffer goes nowhere at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except EXPECTED as error:
         print(f"betavae: {error}", file=sys.stderr)
         return 1
@@ -53,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "with disentangled latents. Each command has its own --help. A bundle is a folder with a "
         "trained model and all that is known about it, such as weights/celeba-vae.",
     )
+    parser.set_defaults(stopped="Stopped.")  # what Ctrl-C makes of it
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)

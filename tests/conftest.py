@@ -92,9 +92,9 @@ def write_celeba(
         f"{name} " + " ".join(" 1" if value else "-1" for value in values)
         for name, values in attributes.items()
     ]
-    (root / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    (root / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     rows = (f"{name} {part}\n" for name, part in partition.items())
-    (root / "list_eval_partition.txt").write_text("".join(rows))
+    (root / "list_eval_partition.txt").write_text("".join(rows), encoding="utf-8")
     return CelebALayout(root, attributes, partition)
 
 

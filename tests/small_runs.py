@@ -37,7 +37,7 @@ def start(words: list[str], launcher=("-m", "betavae")) -> subprocess.Popen:
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
 
 

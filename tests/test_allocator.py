@@ -29,7 +29,9 @@ print(page_faults_of_ten_steps())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's setting")
 def test_kept_blocks_are_not_asked_of_the_kernel_again():
-    done = subprocess.run([sys.executable, "-c", PAGE_FAULTS], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PAGE_FAULTS], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     before, after = map(int, done.stdout.split())
     assert before > 100_000  # else there was nothing to mend

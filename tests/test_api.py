@@ -103,7 +103,7 @@ class TestEndpoints:
 
     def test_not_a_picture(self, client, tmp_path):
         path = tmp_path / "notes.png"
-        path.write_text("no picture")
+        path.write_text("no picture", encoding="utf-8")
         with pytest.raises(exceptions.AppError) as error:
             client.predict(handle_file(str(path)), BETA, api_name="/encode")
         assert "Traceback" not in str(error.value)

@@ -214,7 +214,7 @@ class TestReconstruct:
         )
 
     def test_a_renamed_text_file_gets_one_sentence(self, page, tmp_path):
-        (tmp_path / "notes.png").write_text("This is no picture at all.")
+        (tmp_path / "notes.png").write_text("This is no picture at all.", encoding="utf-8")
         self.upload(page, tmp_path / "notes.png")
         page.wait_for_selector("#reconstruction .notice.wrong")
         assert page.locator("#reconstruction .cards").count() == 0

@@ -258,9 +258,9 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
     for name, source in {**served_here, **copies}.items():
         shutil.copytree(bundles.root() / source, tmp_path / name)
         if name in copies:
-            config = json.loads((tmp_path / name / "config.json").read_text())
+            config = json.loads((tmp_path / name / "config.json").read_bytes())
             config["data"]["validation_pictures"] = 19867
-            (tmp_path / name / "config.json").write_text(json.dumps(config))
+            (tmp_path / name / "config.json").write_text(json.dumps(config), encoding="utf-8")
     monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path))
     studio = Studio()
     own, all_of_it = "celeba", "celeba, 19867 pictures"

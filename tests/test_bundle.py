@@ -123,7 +123,7 @@ class TestRoundTrip:
         assert config["training"]["seed"] == 0 and config["training"]["steps_done"] == 4
         assert config["data"] == {**config["data"], "training_pictures": 40}
         assert config["code_version"] == checkpoints.read(made[0].folder)["code_version"]
-        card = (made[1] / "README.md").read_text()
+        card = (made[1] / "README.md").read_text(encoding="utf-8")
         assert "--beta 4" in card and "model-index" in card
 
 
@@ -175,7 +175,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("file", ["config.json", "latents.json", "metrics.json"])
     def test_broken_json(self, copy, file):
-        (copy / file).write_text('{"architecture": ')
+        (copy / file).write_text('{"architecture": ', encoding="utf-8")
         refusal(copy)
 
     def test_truncated_codes_and_a_latent_too_few(self, copy):
@@ -184,8 +184,8 @@ class TestDamage:
         path.write_bytes(content[:20])
         refusal(copy)
         path.write_bytes(content)
-        latents = json.loads((copy / "latents.json").read_text())
-        (copy / "latents.json").write_text(json.dumps(latents[1:]))
+        latents = json.loads((copy / "latents.json").read_bytes())
+        (copy / "latents.json").write_text(json.dumps(latents[1:]), encoding="utf-8")
         assert "different numbers of latents" in refusal(copy)
 
     @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ class TestDamage:
     )
     def test_json_of_another_shape(self, copy, file, content):
         """Found when the bundle is read, not by the command or the page that first needs it."""
-        (copy / file).write_text(content)
+        (copy / file).write_text(content, encoding="utf-8")
         refusal(copy)
 
     @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ class TestDamage:
         [("data", None), ("data", "celeba"), ("data", {"crop": "none"}), ("title", None)],
     )
     def test_config_that_lacks_what_is_read_of_it_later(self, copy, key, value):
-        config = json.loads((copy / "config.json").read_text())
-        (copy / "config.json").write_text(json.dumps({**config, key: value}))
+        config = json.loads((copy / "config.json").read_bytes())
+        (copy / "config.json").write_text(json.dumps({**config, key: value}), encoding="utf-8")
         assert "config.json has no title or data" in refusal(copy)
 
     @pytest.mark.parametrize(
@@ -227,14 +227,14 @@ class TestDamage:
         ids=str,
     )
     def test_latent_of_another_shape(self, copy, change):
-        latents = json.loads((copy / "latents.json").read_text())
+        latents = json.loads((copy / "latents.json").read_bytes())
         latents[1].update(change)
-        (copy / "latents.json").write_text(json.dumps(latents))
+        (copy / "latents.json").write_text(json.dumps(latents), encoding="utf-8")
         assert "row 1 of latents.json" in refusal(copy)
 
     def test_latents_out_of_order(self, copy):
-        latents = json.loads((copy / "latents.json").read_text())
-        (copy / "latents.json").write_text(json.dumps(latents[::-1]))
+        latents = json.loads((copy / "latents.json").read_bytes())
+        (copy / "latents.json").write_text(json.dumps(latents[::-1]), encoding="utf-8")
         assert "different numbers of latents" in refusal(copy)
 
     @pytest.mark.parametrize(

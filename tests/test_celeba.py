@@ -146,8 +146,10 @@ class TestCelebA:
         """Those that the partition does not list, or lists under a number that is no split's."""
         layout = celeba_layout()
         path = layout.root / "list_eval_partition.txt"
-        rows = path.read_text().replace("000002.jpg 0", "000002.jpg 7").splitlines()
-        path.write_text("\n".join(row for row in rows if not row.startswith("000005")))
+        rows = path.read_text(encoding="utf-8").replace("000002.jpg 0", "000002.jpg 7").splitlines()
+        path.write_text(
+            "\n".join(row for row in rows if not row.startswith("000005")), encoding="utf-8"
+        )
         with pytest.warns(UserWarning, match=r"2 pictures are in no split, such as 000002\.jpg"):
             faces = load(layout)
         assert len(faces) == 4

@@ -50,7 +50,9 @@ def test_every_command_of_the_readme_and_the_studies_can_be_given():
 def test_a_cards_commands_make_what_is_served(name):
     """The training command, read back, is the configuration that the bundle was trained with."""
     bundle = bundles.load(name)
-    train, publishing, *_ = map(parsed, commands((bundle.folder / "README.md").read_text()))
+    train, publishing, *_ = map(
+        parsed, commands((bundle.folder / "README.md").read_text(encoding="utf-8"))
+    )
     chosen = {k: v for k, v in vars(train).items() if v is not None}
     chosen["objective_settings"] = objective_settings(chosen)
     stored = {k: v for k, v in bundle.config["training"].items() if k != "steps_done"}
@@ -94,7 +96,7 @@ def test_publish_packages_the_chosen_seed_and_says_how(monkeypatch, tmp_path):
 
 def test_a_bundles_selection_is_one_of_its_seeds():
     for name in bundles.names():
-        config = json.loads((bundles.root() / name / "config.json").read_text())
+        config = json.loads((bundles.root() / name / "config.json").read_text(encoding="utf-8"))
         if "selection" in config:
             assert str(config["training"]["seed"]) in config["selection"]["udr"]
 
@@ -102,14 +104,14 @@ def test_a_bundles_selection_is_one_of_its_seeds():
 def test_a_card_is_written_again_from_the_stored_scores(tmp_path, capsys):
     """Without the data that measuring them would need."""
     copy = shutil.copytree(PROJECT / "weights" / "celeba-vae", tmp_path / "celeba-vae")
-    metrics = json.loads((copy / "metrics.json").read_text())
+    metrics = json.loads((copy / "metrics.json").read_bytes())
     metrics["scores"]["psnr"] = 12.34
-    (copy / "metrics.json").write_text(json.dumps(metrics))
+    (copy / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     assert cli.main(["evaluate", str(copy), "--card-only"]) == 0
     changed = {path.name for path in copy.iterdir() if path.read_bytes() != before[path.name]}
     assert changed == {"README.md"}
-    assert "| PSNR ↑ | 12.34 dB | ± 0.01 |" in (copy / "README.md").read_text()
+    assert "| PSNR ↑ | 12.34 dB | ± 0.01 |" in (copy / "README.md").read_text(encoding="utf-8")
     assert cli.main(["evaluate", str(copy)]) == 1 and "needs --data" in capsys.readouterr().err
 
 
@@ -117,7 +119,7 @@ def test_a_card_is_written_again_from_the_stored_scores(tmp_path, capsys):
 def test_every_card_is_what_its_bundle_says(name):
     bundle = bundles.load(name)
     card = model_card(name, bundle.config, bundle.latents, bundle.metrics)
-    assert (bundle.folder / "README.md").read_text() == card
+    assert (bundle.folder / "README.md").read_text(encoding="utf-8") == card
 
 
 def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):

@@ -51,8 +51,30 @@ def test_setting_of_another_objective_is_refused():
         TrainingConfig(objective="vae", objective_settings={"beta": 4.0})
 
 
+@pytest.mark.parametrize("beta", [float("nan"), float("inf"), -4.0])
+def test_a_weight_must_be_a_finite_number_from_zero(beta):
+    with pytest.raises(ValueError, match=r"beta is .*; it must be a finite number, 0 or more"):
+        TrainingConfig(objective_settings={"beta": beta})
+    assert TrainingConfig(objective_settings={"beta": 0.0}).objective_settings == {"beta": 0}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**20])
+def test_a_seed_is_one_that_every_generator_takes(seed):
+    with pytest.raises(ValueError, match=r"The seed is .*; it must be from 0 to 4294967295"):
+        TrainingConfig(seed=seed)
+
+
 @pytest.mark.parametrize(
-    "words", [("--learning-rate", "-1"), ("--learning-rate", "nan"), ("--warm-up", "-5")]
+    "words",
+    [
+        ("--learning-rate", "-1"),
+        ("--learning-rate", "nan"),
+        ("--warm-up", "-5"),
+        ("--beta", "nan"),
+        ("--beta", "inf"),
+        ("--beta=-4",),
+        ("--seed", "12345678901234567890"),
+    ],
 )
 def test_refusal_of_a_command_is_one_line(picture_folder, tmp_path, capsys, words):
     started = ("train", "images", "--data", str(picture_folder), "--to", str(tmp_path / "run"))

@@ -94,30 +94,34 @@ class TestErrors:
 
     def test_partition_that_is_no_list(self, celeba_layout):
         layout = celeba_layout()
-        (layout.root / "list_eval_partition.txt").write_text("000001.jpg train\n")
+        (layout.root / "list_eval_partition.txt").write_text("000001.jpg train\n", encoding="utf-8")
         with pytest.raises(DataError, match=r"list_eval_partition\.txt: each line must be"):
             load(layout)
 
     def test_attribute_row_of_the_wrong_length(self, celeba_layout):
         layout = celeba_layout()
         path = layout.root / "list_attr_celeba.txt"
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         lines[3] = lines[3].rsplit(maxsplit=1)[0]
-        path.write_text("\n".join(lines))
+        path.write_text("\n".join(lines), encoding="utf-8")
         with pytest.raises(DataError, match=r"list_attr_celeba\.txt, line 4: 39 values, not 40"):
             load(layout)
 
     def test_empty_line_at_the_end_of_the_attributes_is_no_row(self, celeba_layout):
         layout = celeba_layout()
-        with open(layout.root / "list_attr_celeba.txt", "a") as stream:
+        with open(layout.root / "list_attr_celeba.txt", "a", encoding="utf-8") as stream:
             stream.write("\n")
         assert len(load(layout).attributes) == 6
 
     def test_attributes_that_lack_a_picture(self, celeba_layout):
         layout = celeba_layout()
         path = layout.root / "list_attr_celeba.txt"
-        rows = [line for line in path.read_text().splitlines() if not line.startswith("000004")]
-        path.write_text("\n".join(rows))
+        rows = [
+            line
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if not line.startswith("000004")
+        ]
+        path.write_text("\n".join(rows), encoding="utf-8")
         with pytest.raises(DataError, match=r"no row for 1 pictures, such as 000004\.jpg"):
             load(layout)
 
@@ -177,15 +181,17 @@ class TestCache:
 
     def test_file_where_the_cache_would_be_sends_it_to_the_user_cache(self, celeba_layout):
         layout = celeba_layout()
-        (layout.root / ".betavae-cache").write_text("not a folder")
+        (layout.root / ".betavae-cache").write_text("not a folder", encoding="utf-8")
         faces = load(layout)
         assert cached_files(Path(os.environ["XDG_CACHE_HOME"]) / "betavae")
         assert torch.equal(load(layout).images, faces.images)
 
     def test_files_where_both_caches_would_be_are_a_warning(self, celeba_layout):
         layout = celeba_layout()
-        (layout.root / ".betavae-cache").write_text("not a folder")
-        (Path(os.environ["XDG_CACHE_HOME"]) / "betavae").write_text("not a folder")
+        (layout.root / ".betavae-cache").write_text("not a folder", encoding="utf-8")
+        (Path(os.environ["XDG_CACHE_HOME"]) / "betavae").write_text(
+            "not a folder", encoding="utf-8"
+        )
         with pytest.warns(UserWarning, match="could not be cached"):
             assert len(load(layout)) == 6
 
@@ -280,7 +286,7 @@ class TestImageFolder:
             Image.new("RGB", size, (number * 4, 255 - number * 4, 100)).save(
                 path / f"picture-{number}{suffix}"
             )
-        (tmp_path / "notes.txt").write_text("not a picture")
+        (tmp_path / "notes.txt").write_text("not a picture", encoding="utf-8")
         return tmp_path
 
     def test_splits_are_disjoint_and_cover_all(self, nested):

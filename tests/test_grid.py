@@ -70,7 +70,7 @@ def test_a_measured_run_becomes_a_bundle(measured, tmp_path, monkeypatch):
     for latent in bundle.latents:
         shares = [track["share"] for track in latent.tracks]
         assert shares == sorted(shares, reverse=True) and len(shares) == 3
-    card = (tmp_path / "shapes2d-mine" / "README.md").read_text()
+    card = (tmp_path / "shapes2d-mine" / "README.md").read_text(encoding="utf-8")
     line = next(line for line in card.splitlines() if line.startswith("| MIG"))
     assert f" {bundle.metrics['scores']['mig']:.4f} " in line and "± 0.0123" in line
 
@@ -105,7 +105,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
-    (tmp_path / "small_grid.py").write_text(GRID)
+    (tmp_path / "small_grid.py").write_text(GRID, encoding="utf-8")
     words = [sys.executable, str(tmp_path / "small_grid.py"), "grid", "shapes2d"]
     words += ["--to", str(tmp_path), "--seeds", "1", "--beta", "4", "--steps", "80"]
     words += [
@@ -121,7 +121,7 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
 
     def call():
-        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(words, stderr=subprocess.PIPE, env=environment, encoding="utf-8")
 
     run = tmp_path / "conv-beta-vae-beta4-seed0"
     first = call()
@@ -139,7 +139,7 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     assert 0 < state["step"] < 80
     checkpoints.write(run, {**state, "seconds": 1000.0})  # a run begun anew would not have them
     assert call().wait(timeout=300) == 0
-    scores = json.loads((run / SCORES).read_text())
+    scores = json.loads((run / SCORES).read_bytes())
     assert scores["config"]["steps"] == 80 and scores["seconds"] >= 1000
     stamp = (run / SCORES).stat().st_mtime_ns
     assert call().wait(timeout=60) == 0

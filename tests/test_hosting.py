@@ -211,8 +211,8 @@ def test_the_command_line_itself_asks_the_hub_that_is_named(tmp_path):
             cwd=PROJECT,
             env=environment,
             capture_output=True,
-            text=True,
             timeout=300,
+            encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr
         assert "app.py" in served.files["space", SPACE] and not served.unknown

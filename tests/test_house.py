@@ -1,4 +1,4 @@
-"""The rules of the house: which room may import which. Read from the imports, nothing is run."""
+"""The rules of the house: which room may import which, and how text is read. Nothing is run."""
 
 from __future__ import annotations
 
@@ -161,8 +161,56 @@ def test_a_broken_rule_is_named_with_its_file(tmp_path, rule):
     for name, text in house.items():
         path = tmp_path / "betavae" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     for room in {path.parent for path in (tmp_path / "betavae").rglob("*.py")}:
         (room / "__init__.py").touch()
     (line,) = broken_rules(tmp_path / "betavae")
     assert line.startswith(said)
+
+
+# ---- text is UTF-8, whatever the locale -------------------------------------------------------
+
+
+def locales_own(source: str) -> list[int]:
+    """The lines that open text without saying how it is encoded. Ruff's PLW1514 sees the paths that
+    it knows for paths; this sees every name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        given = {word.arg for word in node.keywords}
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        text = (
+            (name == "read_text" and not node.args)
+            or (name == "write_text" and len(node.args) == 1)
+            or (isinstance(node.func, ast.Name) and name == "open" and "b" not in _mode(node))
+            or bool({"text", "universal_newlines"} & given)
+        )
+        if text and "encoding" not in given:
+            found.append(node.lineno)
+    return found
+
+
+def _mode(call: ast.Call) -> str:
+    modes = [word.value for word in call.keywords if word.arg == "mode"] + call.args[1:2]
+    return next((mode.value for mode in modes if isinstance(mode, ast.Constant)), "r")
+
+
+def test_text_is_opened_with_its_encoding():
+    files = [PROJECT / "app.py", *(PROJECT / "betavae").rglob("*.py")]
+    files += (PROJECT / "tests").rglob("*.py")
+    for path in files:
+        assert locales_own(path.read_text(encoding="utf-8")) == [], path
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("path.read_text()\npath.read_text(encoding='utf-8')\npath.read_text('utf-8')", [1]),
+        ("path.write_text(said)\npath.write_text(said, encoding='utf-8')", [1]),
+        ("open(path)\nopen(path, 'rb')\nopen(path, mode='wb')\nopen(path, 'w')", [1, 4]),
+        ("run(words, text=True)\nrun(words, text=True, encoding='utf-8')\nrun(words)", [1]),
+    ],
+)
+def test_text_in_the_locales_encoding_is_found(source, lines):
+    assert locales_own(source) == lines

@@ -139,8 +139,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 def test_a_file_opened_as_text(tmp_path):
-    (tmp_path / "photo.txt").write_text("hello")
-    with open(tmp_path / "photo.txt") as stream:
+    (tmp_path / "photo.txt").write_text("hello", encoding="utf-8")
+    with open(tmp_path / "photo.txt", encoding="utf-8") as stream:
         assert "'rb'" in photo_error(stream)
 
 

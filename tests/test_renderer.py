@@ -188,9 +188,9 @@ class TestFile:
 
     @staticmethod
     def _record(folder: Path) -> None:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_bytes())
         config["renderer"] = {"sha256": digest(folder / NAME)}
-        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
     @torch.no_grad()
     def test_round_trip_in_half_precision(self, bundle):
@@ -244,9 +244,9 @@ class TestFile:
 
     def test_another_vaes_renderer_is_refused(self, bundle):
         shutil.copy(bundles.root() / "celeba-vae" / "model.safetensors", bundle)
-        config = json.loads((bundle / "config.json").read_text())
+        config = json.loads((bundle / "config.json").read_bytes())
         config["weights_sha256"] = digest(bundle / "model.safetensors")
-        (bundle / "config.json").write_text(json.dumps(config))
+        (bundle / "config.json").write_text(json.dumps(config), encoding="utf-8")
         self.refused(bundle, "trained for other weights of the VAE")
 
     def refused(self, bundle: Path, why: str) -> None:

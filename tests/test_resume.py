@@ -18,6 +18,7 @@ from small_runs import (
 
 from betavae import cli
 from betavae.training import checkpoints
+from betavae.training.batches import trained_on_others
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.distributed import Processes
 from betavae.training.run import Run, TrainingError
@@ -44,7 +45,7 @@ class TestResume:
         assert state["history"] and 5 <= state["step"] < 120
         assert cli.main(command(picture_folder, killed, *steps, "--resume")) == 0
         assert_same(checkpoints.read(killed), checkpoints.read(whole))
-        assert (killed / "history.csv").read_text().count("\n") == 25
+        assert (killed / "history.csv").read_text(encoding="utf-8").count("\n") == 25
 
     @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -132,6 +133,30 @@ class TestResume:
         with pytest.raises(TrainingError, match="trained on 16 pictures, not 17"):
             Run.resume(tmp_path, smooth_pictures(17), Processes())
         assert Run.resume(tmp_path, smooth_pictures(16), Processes()).step == 0
+
+    def test_other_data_of_the_same_number_are_refused(self, smooth_pictures, tmp_path):
+        data = smooth_pictures(16)
+        Run(tmp_path, small_config(), data, Processes()).save()
+        rounded = type(data)((data.images.int() + 1).clamp(0, 255).byte())  # by another decoder
+        assert Run.resume(tmp_path, rounded, Processes()).step == 0
+        other = type(data)(data.images.flip(0))
+        with pytest.raises(TrainingError, match="trained on 16 other pictures: a resumed run"):
+            Run.resume(tmp_path, other, Processes())
+        state = checkpoints.read(tmp_path)
+        assert trained_on_others(state, data) == ""
+        assert trained_on_others(state, smooth_pictures(10)) == "16 pictures, not 10"
+        del state["looks"]  # as earlier checkpoints
+        assert trained_on_others(state, other) == ""
+
+    def test_publish_refuses_other_data_than_the_runs(
+        self, picture_folder, smooth_pictures, tmp_path, capsys
+    ):
+        (tmp_path / "run").mkdir()
+        Run(tmp_path / "run", small_config(data="images"), smooth_pictures(16), Processes()).save()
+        publish = f"publish {tmp_path / 'run'} --data {picture_folder} --to {tmp_path / 'bundle'}"
+        assert cli.main(publish.split()) == 1
+        assert "was trained on 16 pictures, not 37: name those" in capsys.readouterr().err
+        assert not (tmp_path / "bundle").exists()
 
     def test_a_checkpoint_from_before_pictures_were_counted_goes_on(
         self, smooth_pictures, tmp_path

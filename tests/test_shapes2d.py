@@ -240,7 +240,7 @@ def test_flipped_bytes_inside_are_refused(tmp_path):
 def test_other_files_are_refused_with_what_was_expected(tmp_path):
     with pytest.raises(DataError, match="is not there; expected dsprites"):
         Shapes2D(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("not an archive")
+    (tmp_path / "text.npz").write_text("not an archive", encoding="utf-8")
     with pytest.raises(DataError, match="cannot be read"):
         Shapes2D(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", faces=np.zeros(3))

@@ -48,9 +48,9 @@ def served(tmp_path_factory) -> Path:
     """A face bundle that says it was trained on a folder of pictures."""
     folder = tmp_path_factory.mktemp("served") / "mine"
     shutil.copytree(bundles.root() / "celeba-beta-vae", folder)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_bytes())
     config["data"]["name"] = "images"
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
@@ -293,7 +293,7 @@ def test_publish_puts_it_into_the_bundle_and_measures_it(
     monkeypatch.setattr(renderer_scores, "MOVED_FACES", 4)
     folder, run = Path(shutil.copytree(served, tmp_path / "mine")), tmp_path / "run"
     assert cli.main(command(folder, picture_folder, run, "--steps", "5")) == 0
-    before = json.loads((folder / "metrics.json").read_text())
+    before = json.loads((folder / "metrics.json").read_bytes())
     words = ["publish", str(run), "--data", str(picture_folder), "--to", str(folder)]
     assert cli.main(words) == 0
     loaded = bundles.load(folder)
@@ -305,6 +305,6 @@ def test_publish_puts_it_into_the_bundle_and_measures_it(
     measured = loaded.metrics["renderer"]["scores"]
     assert {k: v for k, v in loaded.metrics.items() if k != "renderer"} == before
     assert measured["psnr_own"] == pytest.approx(measured["psnr_plain"], abs=3)
-    card = (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text(encoding="utf-8")
     assert "## Sharp: the renderer" in card and "invented: likely, not seen" in card
     assert "detail" in capsys.readouterr().out

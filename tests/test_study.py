@@ -38,12 +38,12 @@ def three_seeds(measured, tmp_path):
     for seed, beta in itertools.product(range(3), (1.0, 4.0)):
         folder = tmp_path / f"conv-beta-vae-beta{beta:g}-seed{seed}"
         folder.mkdir()
-        copy = json.loads((scores["folder"] / SCORES).read_text())
+        copy = json.loads((scores["folder"] / SCORES).read_bytes())
         copy["config"] |= {"seed": seed, "objective_settings": {"beta": beta}}
         copy["metrics"]["mig"]["score"] = (seed + beta) / 10
         for row in copy["curves"]["means, 5 factors"]:
             row["accuracy"] *= 1 - seed / 10
-        (folder / SCORES).write_text(json.dumps(copy))
+        (folder / SCORES).write_text(json.dumps(copy), encoding="utf-8")
         noise = torch.randn(300, 4, generator=random) * seed
         save_file({"means": found_by_all + noise, "kl": torch.ones(4)}, folder / CODES)
     return tmp_path
@@ -75,9 +75,9 @@ def test_a_bundle_stands_in_for_the_run_that_it_was_made_from(tmp_path):
     with pytest.raises(ValueError, match="celeba-vae is not a model of 2D shapes"):
         read_bundle(bundles.load("celeba-vae").folder)
     copy = shutil.copytree(bundle.folder, tmp_path / "damaged")
-    config = json.loads((copy / "config.json").read_text())
+    config = json.loads((copy / "config.json").read_bytes())
     del config["seconds"]
-    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(BundleError, match="damaged is damaged: it lacks 'seconds'"):
         read_bundle(copy)
 
@@ -85,7 +85,7 @@ def test_a_bundle_stands_in_for_the_run_that_it_was_made_from(tmp_path):
 def test_a_bundle_whose_run_is_at_hand_is_counted_once(three_seeds, monkeypatch, capsys):
     (run,) = [r for r in read_runs(three_seeds) if r["name"] == "conv-beta-vae-beta4-seed1"]
     monkeypatch.setattr("betavae.study.score.read_bundle", lambda path: {**run, "folder": None})
-    (three_seeds / "baselines.json").write_text("{}")
+    (three_seeds / "baselines.json").write_text("{}", encoding="utf-8")
     words = ["study", str(three_seeds), "--to", str(three_seeds / "study")]
     assert cli.main([*words, "--bundles", "weights/some"]) == 0
     study = read_study(three_seeds / "study")
@@ -255,9 +255,9 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
     assert folder.name == "conv-beta-vae-beta4-seed0"
     assert choose_run(folder) == (folder, None)
     # A seed that reconstructs worst is not chosen, whatever the others find.
-    scores = json.loads((folder / SCORES).read_text())
+    scores = json.loads((folder / SCORES).read_bytes())
     scores["validation"]["reconstruction"] += 100
-    (folder / SCORES).write_text(json.dumps(scores))
+    (folder / SCORES).write_text(json.dumps(scores), encoding="utf-8")
     folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
     assert folder.name == "conv-beta-vae-beta4-seed1" and selection["udr"] == found
     with pytest.raises(CheckpointError, match="there are 0"):
@@ -266,10 +266,10 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
 
 def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     for path in three_seeds.glob(f"*/{SCORES}"):
-        scores = json.loads(path.read_text())
+        scores = json.loads(path.read_bytes())
         settings = {"gamma": 10.0 + scores["config"]["seed"]}
         scores["config"] |= {"objective": "factor-vae", "objective_settings": settings}
-        path.write_text(json.dumps(scores))
+        path.write_text(json.dumps(scores), encoding="utf-8")
     summary = summarise(read_runs(three_seeds), {})
     plots.sweep(summary, tmp_path / "sweep.png")
     plots.rate_distortion(summary, tmp_path / "plane.png")

@@ -240,7 +240,7 @@ class TestFiles:
             ("{}", "no file of codes"),
             (json.dumps(held), "takes 32 numbers"),
         ):
-            (tmp_path / "bad.json").write_text(text)
+            (tmp_path / "bad.json").write_text(text, encoding="utf-8")
             page.set_input_files("#board input[type=file]", tmp_path / "bad.json")
             page.wait_for_function(f"{STATUS}?.includes('cannot be opened')")
             assert sentence in page.inner_text(".status")

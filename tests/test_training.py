@@ -179,7 +179,7 @@ def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     assert last["reconstruction"] < first["reconstruction"] - 100
     assert last["validation_psnr"] > first["validation_psnr"]
     assert (tmp_path / "traversal.png").is_file()
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 4
     assert all(math.isfinite(value) for value in last.values())
 
 
@@ -214,7 +214,7 @@ processes.close()
 def test_the_first_process_measures_the_speed_for_all(tmp_path):
     """Though by its own measure the second would choose the opposite."""
     script = tmp_path / "measure_apart.py"
-    script.write_text(MEASURE_APART)
+    script.write_text(MEASURE_APART, encoding="utf-8")
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     process = start([str(script), str(PROJECT)], launcher)
     output, errors = process.communicate(timeout=120)

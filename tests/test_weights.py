@@ -35,7 +35,7 @@ def bundle(saved, tmp_path) -> Path:
 
 def change_config(folder: Path, **changes) -> None:
     path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}), encoding="utf-8")
 
 
 class TestPretrained:
@@ -130,12 +130,12 @@ class TestWeightsErrors:
 
     @pytest.mark.parametrize("text", ["", "{", "not json", "\x00\x01"])
     def test_config_that_is_not_json(self, bundle, text):
-        (bundle / "config.json").write_text(text)
+        (bundle / "config.json").write_text(text, encoding="utf-8")
         assert "config.json is not JSON" in refusal(bundle)
 
     @pytest.mark.parametrize("text", ["[]", "null", "7", '"conv"'])
     def test_config_without_names(self, bundle, text):
-        (bundle / "config.json").write_text(text)
+        (bundle / "config.json").write_text(text, encoding="utf-8")
         assert "config.json must hold names and values" in refusal(bundle)
 
     @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ class Bundle:
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
-        with open(self.folder / "history.csv", newline="") as stream:
+        with open(self.folder / "history.csv", newline="", encoding="utf-8") as stream:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
 
 
@@ -182,7 +182,7 @@ def load(name_or_folder: str | Path) -> Bundle:
     try:
         vae = VAE.from_pretrained(folder)
         config, latents, metrics = (
-            json.loads((folder / f"{part}.json").read_text())
+            json.loads((folder / f"{part}.json").read_bytes())
             for part in ("config", "latents", "metrics")
         )
         codes = load_file(folder / "codes.safetensors")["means"]

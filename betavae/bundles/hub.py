@@ -18,6 +18,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from betavae.errors import reason
+from betavae.machine.network import UNREACHABLE, hub_is_reachable
 
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # Of a bundle; whatever else a repository holds is not fetched.
@@ -64,7 +65,7 @@ def _told(error: BaseException) -> str:
     if error.__cause__ is not None:  # an upload's own error stands behind the one of its thread
         return _told(error.__cause__)
     if isinstance(error, OSError) or type(error).__module__.startswith(("http", "requests")):
-        return f"the Hub cannot be reached; check the network ({reason(error)})"
+        return f"{UNREACHABLE} ({reason(error)})"
     return f"that failed ({reason(error)})"
 
 
@@ -75,6 +76,8 @@ def logged_in() -> HfApi:
             "There is no token of the Hub here: log in with `hf auth login`, or set HF_TOKEN to "
             "one that may write, from https://huggingface.co/settings/tokens."
         )
+    if not hub_is_reachable():
+        raise HubError(f"{constants.ENDPOINT}: {UNREACHABLE}.")
     return HfApi()
 
 
@@ -109,6 +112,14 @@ def send(
 def fetch(repository: str) -> Path:
     """A bundle "user/repo" from the Hub -> its folder here, kept for the next start."""
     folder = Path(constants.HF_HOME) / "betavae" / repository
+    reachable = hub_is_reachable()
+    if not reachable and not folder.is_dir():
+        raise HubError(f"{repository}: {UNREACHABLE}.")
     with asking_for(repository):
-        snapshot_download(repository, allow_patterns=list(PATTERNS), local_dir=folder)
+        snapshot_download(
+            repository,
+            allow_patterns=list(PATTERNS),
+            local_dir=folder,
+            local_files_only=not reachable,
+        )
     return folder

@@ -106,7 +106,7 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
 
 def measure_renderer(folder: Path, training, validation, seed: int = 0) -> dict[str, Any]:
     """The renderer's part of metrics.json alone; what is known of the model stays as it is."""
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads((folder / "metrics.json").read_bytes())
     renderer = Renderer.from_pretrained(folder)
     metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
     metrics["renderer"]["code_version"] = code_version()
@@ -123,10 +123,10 @@ def _write_scores(folder: Path, metrics: dict[str, Any]) -> None:
 
 def write_card(folder: Path, metrics: dict[str, Any], to: Path | None = None) -> None:
     """README.md, from what the bundle's other files say; into the folder `to` where it is given."""
-    config = json.loads((folder / "config.json").read_text())
-    latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_text())]
+    config = json.loads((folder / "config.json").read_bytes())
+    latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_bytes())]
     card = model_card(folder.name, config, latents, metrics)
-    ((to or folder) / "README.md").write_text(card)
+    ((to or folder) / "README.md").write_text(card, encoding="utf-8")
 
 
 def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def package_renderer(run: Path, folder: Path, validation) -> None:
     if state["history"]:
         write_history(folder / HISTORY, state["history"])
     path = folder / "config.json"
-    described = json.loads(path.read_text())
+    described = json.loads(path.read_bytes())
     described["renderer"] = {
         "sha256": digest(folder / loading.NAME),
         "parameters": sum(p.numel() for p in renderer.own_parameters()),

@@ -9,6 +9,7 @@ from betavae.bundles import bundle, hub
 from betavae.commands.evaluate import print_renderer, print_scores
 from betavae.commands.options import add_data, splits
 from betavae.training import checkpoints
+from betavae.training.batches import trained_on_others
 
 
 def add(commands) -> None:
@@ -51,7 +52,11 @@ def _publish(options: argparse.Namespace) -> None:
         print_renderer(measure_renderer(options.to, *data)["renderer"])
         return
     run, selection = choose_run(options.source)
-    data = splits(checkpoints.read(run)["config"]["data"], options.root)
+    state = checkpoints.read(run)
+    data = splits(state["config"]["data"], options.root)
+    told = trained_on_others(state, data[0])
+    if told:
+        raise ValueError(f"{run} was trained on {told}: name those with --data.")
     package(run, options.to, *data, selection=selection)
     print_scores([bundle.load(options.to)])
 

@@ -40,6 +40,8 @@ def add(commands) -> None:
         "--to runs/sharp-beta-vae",
     )
     parser.set_defaults(run_command=_sharpen)
+    # A run that trains saves itself when it is stopped, and says so.
+    parser.set_defaults(stopped="Stopped before a step was trained; the same command starts again.")
     default, option = SharpenConfig(), parser.add_argument
     option("bundle", type=Path, help="such as weights/celeba-beta-vae")
     add_data(parser)
@@ -83,6 +85,13 @@ def _sharpen(options: argparse.Namespace) -> None:
         raise ValueError(f"{loaded.name} draws no colour pictures; a renderer does.")
     folder = options.run or Path("runs") / f"sharp-{loaded.name}"
     chosen = _chosen(options, loaded)
+    if not options.resume:  # what nothing can be trained with is said before pictures are read
+        if (folder / checkpoints.NAME).exists():
+            raise TrainingError(
+                f"{folder} already holds a run: add --resume to go on with it, or name another "
+                "folder with --to."
+            )
+        config = SharpenConfig(**chosen)
     processes = join()
     try:
         data, validation = splits(loaded.config["data"]["name"], options.root, processes.first)
@@ -90,14 +99,8 @@ def _sharpen(options: argparse.Namespace) -> None:
             run = SharpenRun.resume(folder, loaded.vae, data, processes)
             _refuse_other_settings(chosen, run)
         else:
-            if (folder / checkpoints.NAME).exists():
-                raise TrainingError(
-                    f"{folder} already holds a run: add --resume to go on with it, or name "
-                    "another folder with --to."
-                )
             start = starting_weights(options.start) if options.start else None
             folder.mkdir(parents=True, exist_ok=True)
-            config = SharpenConfig(**chosen)
             run = SharpenRun(folder, config, loaded.vae, data, processes, start)
         if processes.first:
             print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")

@@ -95,8 +95,8 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
                 Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
             )
         options.runs.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
-    baselines = json.loads(kept.read_text()) if kept.is_file() else {}
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    baselines = json.loads(kept.read_bytes()) if kept.is_file() else {}
     summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)
     write(summary, folder)
     return summary, len(runs)

@@ -36,6 +36,8 @@ def add(commands) -> None:
         "--beta 250 --to runs/celeba-beta-vae",
     )
     parser.set_defaults(run_command=_train)
+    # A run that trains saves itself when it is stopped, and says so.
+    parser.set_defaults(stopped="Stopped before a step was trained; the same command starts again.")
     default = TrainingConfig()
     option = parser.add_argument
     option(
@@ -101,6 +103,14 @@ def _train(options: argparse.Namespace) -> None:
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config
     folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
+    if not options.resume:  # what nothing can be trained with is said before pictures are read
+        if (folder / checkpoints.NAME).exists():
+            raise TrainingError(
+                f"{folder} already holds a run: add --resume to continue it, or name another "
+                "folder with --to."
+            )
+        chosen["objective_settings"] = objective_settings(chosen)
+        config = config_from({**DEFAULTS[options.data], **chosen})
     processes = join()
     try:
         data, validation = splits(options.data, options.root, processes.first)
@@ -108,14 +118,8 @@ def _train(options: argparse.Namespace) -> None:
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
         else:
-            if (folder / checkpoints.NAME).exists():
-                raise TrainingError(
-                    f"{folder} already holds a run: add --resume to continue it, or name "
-                    "another folder with --to."
-                )
             folder.mkdir(parents=True, exist_ok=True)
-            chosen["objective_settings"] = objective_settings(chosen)
-            run = Run(folder, config_from({**DEFAULTS[options.data], **chosen}), data, processes)
+            run = Run(folder, config, data, processes)
         if processes.first:
             print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")
         pace = Pace(options.history_steps, options.checkpoint_seconds, options.picture_seconds)

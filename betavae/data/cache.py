@@ -12,6 +12,7 @@ import numpy as np
 
 from betavae.data.files import PictureFile
 from betavae.errors import reason
+from betavae.machine.folders import user_cache
 
 
 class Cache:
@@ -83,7 +84,6 @@ def _unescaped(line: bytes) -> str:
 def _cache_folder(beside: Path) -> Path:
     """Beside the data where that can be written, otherwise the user's cache folder."""
     own = beside / ".betavae-cache"
-    user = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "betavae"
     # A folder marked read-only stays untouched even where root could write to it.
     writable = beside.stat().st_mode & stat.S_IWUSR and os.access(beside, os.W_OK)
-    return own if writable and (own.is_dir() or not own.exists()) else user
+    return own if writable and (own.is_dir() or not own.exists()) else user_cache()

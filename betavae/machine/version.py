@@ -14,7 +14,12 @@ def code_version() -> str:
 
     def git(*words: str) -> str:
         done = subprocess.run(
-            ["git", "-C", folder, *words], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", folder, *words],
+            capture_output=True,
+            timeout=10,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
         )
         return done.stdout.strip()
 

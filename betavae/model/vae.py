@@ -15,6 +15,7 @@ from safetensors.torch import load_model
 from torch import Tensor, channels_last, nn
 
 from betavae.errors import reason
+from betavae.machine.network import UNREACHABLE, hub_is_reachable
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
@@ -90,23 +91,26 @@ class VAE(
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **options) -> VAE:
-        """A bundle's folder or "user/repo" on the Hub -> a VAE in eval mode, on the CPU.
+        """A bundle's folder or "user/repo" on the Hub -> a VAE in eval mode, on the CPU or on
+        `map_location`.
 
         Raises WeightsError, in one sentence, for missing, truncated or altered weights.
         """
+        reachable = True
         if os.path.isdir(name_or_path):
             check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
             raise WeightsError(f"{name_or_path} is neither a folder nor a name like 'user/repo'.")
+        elif not (reachable := hub_is_reachable()):
+            options["local_files_only"] = True  # what was fetched before
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
             raise WeightsError(f"{name_or_path}: the weight file is damaged ({error}).") from error
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-            raise WeightsError(
-                f"{name_or_path} is not a folder here, and the Hub did not give such a model: "
-                f"{reason(error)}"
-            ) from error
+            told = f"the Hub did not give such a model: {reason(error)}"
+            told = told if reachable else f"{UNREACHABLE}."
+            raise WeightsError(f"{name_or_path} is not a folder here, and {told}") from error
         except (RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{name_or_path}: the weights do not fit config.json: {reason(error)}"
@@ -127,6 +131,8 @@ class VAE(
         force_download: bool,
         local_files_only: bool,
         token: str | bool | None,
+        map_location: str = "cpu",
+        strict: bool = True,
         **arguments,
     ) -> VAE:
         """What the mixin calls with config.json's `arguments`. Safetensors only, all tensors:
@@ -144,9 +150,18 @@ class VAE(
                 token=token,
             )
         vae = cls(**arguments)
-        load_model(vae, path)
+        load_model(vae, path, strict=strict)
         # Channels last: a CPU's convolutions are 1.3 to 2 times as fast.
-        return vae.eval().to(memory_format=channels_last)
+        return vae.eval().to(map_location, memory_format=channels_last)
+
+    def save_pretrained(self, save_directory: str | Path, **options):
+        """The mixin's, into a folder of its own: a bundle's files say more than it would write.
+
+        Raises WeightsError for the folder of a bundle.
+        """
+        if (Path(save_directory) / "latents.json").exists():
+            raise WeightsError(f"{save_directory} is a bundle; save the model in another folder.")
+        return super().save_pretrained(save_directory, **options)
 
 
 def digest(path: Path) -> str:
@@ -161,7 +176,7 @@ def check_weights(folder: Path) -> None:
         if not path.is_file():
             raise WeightsError(f"{folder}: {path.name} is missing.")
     try:
-        config = json.loads(config_path.read_text())
+        config = json.loads(config_path.read_bytes())
     except ValueError as error:
         raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
     if not isinstance(config, dict):

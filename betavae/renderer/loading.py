@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from betavae.errors import reason
+from betavae.machine.network import UNREACHABLE, hub_is_reachable
 from betavae.model import WeightsError
 from betavae.model.vae import digest
 
@@ -33,13 +34,17 @@ def find(name_or_path: str | Path) -> Path:
             )
         _check(path)
         return path
+    reachable = hub_is_reachable()
     try:
-        return Path(hf_hub_download(repo_id=str(name_or_path), filename=NAME))
+        return Path(
+            hf_hub_download(
+                repo_id=str(name_or_path), filename=NAME, local_files_only=not reachable
+            )
+        )
     except Exception as error:  # those of the HTTP client, which changes with the Hub's library
-        raise WeightsError(
-            f"{name_or_path} is neither a folder here nor a model on the Hub with a renderer: "
-            f"{reason(error)}"
-        ) from error
+        told = f"the Hub gave no renderer of it: {reason(error)}"
+        told = told if reachable else f"{UNREACHABLE}."
+        raise WeightsError(f"{name_or_path} is not a folder here, and {told}") from error
 
 
 def read(path: Path, vae: nn.Module) -> tuple[dict[str, Tensor], int]:
@@ -98,7 +103,7 @@ def fitting(path: Path) -> Iterator[None]:
 def _check(path: Path) -> None:
     """Compare with the digest that config.json recorded, where it recorded one."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # VAE.from_pretrained says so
-        recorded = json.loads((path.parent / "config.json").read_text()).get("renderer", {})
+        recorded = json.loads((path.parent / "config.json").read_bytes()).get("renderer", {})
         expected = recorded.get("sha256")
         if expected and digest(path) != expected:
             raise WeightsError(

@@ -106,7 +106,7 @@ def _finished(planned: Planned) -> bool:
     path = planned.folder / SCORES
     if not path.is_file():
         return False
-    _refuse_another(planned, TrainingConfig(**json.loads(path.read_text())["config"]))
+    _refuse_another(planned, TrainingConfig(**json.loads(path.read_bytes())["config"]))
     return True
 
 

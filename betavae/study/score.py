@@ -33,7 +33,7 @@ def measure_run(folder: Path, vae: VAE, source, validation, seed: int = 0) -> di
     }
     _keep_codes(folder, vae, validation)
     part = folder / f"{SCORES}.part"
-    part.write_text(json.dumps(results))
+    part.write_text(json.dumps(results), encoding="utf-8")
     os.replace(part, folder / SCORES)
     return results
 
@@ -79,6 +79,6 @@ def read_runs(root: Path) -> list[dict[str, Any]]:
     runs = []
     for path in sorted(root.glob(f"*/{SCORES}")):
         runs.append(
-            {**json.loads(path.read_text()), "name": path.parent.name, "folder": path.parent}
+            {**json.loads(path.read_bytes()), "name": path.parent.name, "folder": path.parent}
         )
     return runs

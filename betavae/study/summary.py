@@ -253,5 +253,5 @@ def _point(run: dict[str, Any]) -> dict[str, Any]:
 def write(summary: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "study.json"
-    path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

@@ -34,7 +34,7 @@ def read_study(folder: Path | None = None) -> dict[str, Any]:
     sentence, without it."""
     path = (folder or study_folder()) / "study.json"
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise bundle.BundleError(
             f"{path} cannot be read ({error}); `python -m betavae study` makes it."

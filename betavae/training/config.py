@@ -63,6 +63,11 @@ class TrainingConfig:
         foreign = self.objective_settings.keys() - settings(OBJECTIVES[self.objective]).keys()
         if foreign:
             raise ValueError(f"{min(foreign)} is not a setting of the objective {self.objective}.")
+        for name, value in self.objective_settings.items():
+            if not 0 <= value < math.inf:  # false for NaN too
+                raise ValueError(f"{name} is {value}; it must be a finite number, 0 or more.")
+        if not 0 <= self.seed < 2**32:  # what NumPy's generators take
+            raise ValueError(f"The seed is {self.seed}; it must be from 0 to {2**32 - 1}.")
         for name in ("latents", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")

@@ -74,14 +74,44 @@ class Processes:
 
 
 def join() -> Processes:
-    """Join the group that torchrun announced in the environment, or be the only process."""
+    """Join the group that torchrun announced in the environment, or be the only process.
+
+    srun, mpirun and Kubeflow announce less. Raises ValueError, in one sentence, for what cannot be
+    a group.
+    """
     cuda = torch.cuda.is_available()
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    count = _announced("WORLD_SIZE")
+    if count in (None, 1):
         return Processes(device=torch.device("cuda" if cuda else "cpu"))
-    local = int(os.environ["LOCAL_RANK"])
+    rank = _announced("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+    missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+    if rank is None or missing:
+        raise ValueError(
+            f"WORLD_SIZE is {count}, but {', '.join(missing) or 'RANK'} is not set: start the "
+            "processes with torchrun, or unset WORLD_SIZE to train in one."
+        )
+    if not 0 <= rank < count:
+        raise ValueError(f"RANK is {rank}; it must be from 0 to {count - 1}, below WORLD_SIZE.")
+    os.environ["RANK"] = str(rank)  # where init_process_group reads it
+    local = _announced(
+        "LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"
+    )
+    if local is None:  # as many processes on each machine as it has GPUs
+        local = rank % max(1, torch.cuda.device_count())
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if cuda else "gloo")
     return Processes(dist.get_rank(), count, device)
+
+
+def _announced(*names: str) -> int | None:
+    """The first of these environment variables that is set and not empty, as a number."""
+    for name in names:
+        text = os.environ.get(name, "").strip()
+        if text:
+            try:
+                return int(text)
+            except ValueError:
+                raise ValueError(f"{name} is {text!r}; it must be a whole number.") from None
+    return None

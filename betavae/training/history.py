@@ -10,7 +10,7 @@ from pathlib import Path
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """history.csv, a row a validation pass."""
     part = path.with_suffix(".part")
-    with open(part, "w", newline="") as stream:
+    with open(part, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)

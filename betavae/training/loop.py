@@ -14,7 +14,7 @@ from betavae.training.monitor import Pace
 
 
 def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
-    """Train `run` to its last step. Ctrl-C and SIGTERM save and return with a message.
+    """Train `run` to its last step. Ctrl-C, SIGTERM and SIGHUP save and return with a message.
 
     shows  what a run shows of itself: `figures`, `history_row` and `save_picture` of this module;
            a run is a Run, or whatever else they know and has its steps and its `save`
@@ -52,23 +52,27 @@ def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
             if time.monotonic() - last_picture > pace.picture_seconds:
                 shows.save_picture(run, validation)
                 last_picture = time.monotonic()
-    if run.processes.first:
-        run.save()
-        shows.save_picture(run, validation)
-        if stop.requested and run.step < run.config.steps:
-            print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
+        if run.processes.first:
+            run.save()
+            shows.save_picture(run, validation)
+    if run.processes.first and stop.requested and run.step < run.config.steps:
+        print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
 
 
 class _StopRequest:
-    """Turns Ctrl-C and SIGTERM into a flag, so that the step in hand is finished and saved."""
+    """Turns Ctrl-C, SIGTERM and SIGHUP into a flag: the step in hand is finished and saved."""
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    # The last comes where a terminal closes; Windows has none.
+    SIGNALS = tuple(
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    )
 
     def __init__(self):
         self.requested = False
 
     def __enter__(self):
-        self._before = {s: signal.signal(s, self._on_signal) for s in self.SIGNALS}
+        heard = [s for s in self.SIGNALS if signal.getsignal(s) != signal.SIG_IGN]  # nohup's
+        self._before = {s: signal.signal(s, self._on_signal) for s in heard}
         return self
 
     def _on_signal(self, number, frame):

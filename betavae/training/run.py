@@ -13,7 +13,7 @@ from betavae.machine.version import code_version
 from betavae.model import VAE, Posterior
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.training import checkpoints, growth
-from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
+from betavae.training.batches import Order, looks, pictures, refuse_batches, refuse_other_data
 from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
 from betavae.training.distributed import Processes
 from betavae.training.failures import TrainingError, diverged
@@ -63,6 +63,7 @@ class Run:
         state = {
             "config": asdict(self.config),
             "pictures": len(self.data),
+            "looks": looks(self.data),
             "vae": self.vae.state_dict(),
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),

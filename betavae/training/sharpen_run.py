@@ -18,7 +18,7 @@ from betavae.renderer import Discriminator, Renderer, terms
 from betavae.renderer.loading import vae_digest
 from betavae.renderer.renderer import KNOWN
 from betavae.training import checkpoints
-from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
+from betavae.training.batches import Order, looks, pictures, refuse_batches, refuse_other_data
 from betavae.training.distributed import Processes
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
@@ -133,6 +133,7 @@ class SharpenRun:
             "config": asdict(self.config),
             "vae_sha256": vae_digest(self.renderer.vae),
             "pictures": len(self.data),
+            "looks": looks(self.data),
             "renderer": self.renderer.own_state(),
             "average": self.average.own_state(),
             "discriminator": self.discriminator.state_dict(),

@@ -16,7 +16,7 @@ from betavae.serving.studio import Reconstruction, Studio
 from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
-from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
+from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input, remarks
 
 INTRODUCTION = (
     "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
@@ -167,13 +167,14 @@ def _markup(studio, photo, crop, face, why, boxes, hand, made: dict[str, Reconst
         )
         lines = ["Centre crop, not aligned"]
     elif hand:
-        message, lines = notice("Using your crop."), ["Cropped by hand"]
+        message, lines = notice(f"Using your crop.{remarks(face)}"), ["Cropped by hand"]
     else:
-        message = notice(
+        faces = (
             "One face found."
             if len(boxes) == 1
             else f"{len(boxes)} faces found. Number 1 is the largest."
         )
+        message = notice(f"{faces}{remarks(face)}")
         lines = ["Aligned like CelebA's faces"]
     items = [card(crop, "What the models see", lines)]
     items += [_model_card(studio.bundles[name], one) for name, one in made.items()]

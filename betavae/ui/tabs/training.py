@@ -258,7 +258,7 @@ def _history(studio: Studio, name: str, column: str) -> pd.DataFrame:
 
 def _commands(studio: Studio, name: str) -> str:
     """The card's shell commands, as it has them."""
-    card = (studio.bundles[name].folder / "README.md").read_text()
+    card = (studio.bundles[name].folder / "README.md").read_text(encoding="utf-8")
     found = re.search(r"```sh\n(.*?)```", card, re.DOTALL)
     return found[1].strip() if found else "The card of this model shows no command."
 
