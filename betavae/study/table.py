@@ -18,7 +18,7 @@ COLUMNS = (  # score, heading
     ("sap", "SAP"),
     ("modularity", "Modularity"),
     ("explicitness", "Explicitness"),
-    ("irs", "IRS"),
+    ("irs", "IRS, factors as they are"),
 )
 PER_CENT = ("beta-vae-paper", "beta-vae")
 
