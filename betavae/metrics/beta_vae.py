@@ -102,7 +102,7 @@ def beta_vae_paper(encoded: Encoded, generator: np.random.Generator) -> dict[str
 
     Parts: `per_factor`, `confusion` (summed), `scores` of the three, `converged`.
     """
-    chosen = [factor for factor, place in enumerate(encoded.places) if place > 0]
+    chosen = range(1, len(encoded.sizes))
     total, scores, all_converged = np.zeros((len(chosen), len(chosen)), int), [], True
     for _ in range(CLASSIFIERS):
         (_, x, y), (_, x_test, y_test) = (

@@ -20,8 +20,8 @@ import numpy as np
 from scipy.sparse import csc_matrix
 
 ROUNDS, RATE, DEPTH = 100, 0.1, 3
-STRETCHES = 128  # a latent's pictures, sorted, are cut into these
-LOOKED_AT = 16  # stretches at once
+STRETCHES, PICTURES = 128, 32  # a latent's are cut into at most so many, of at least so many
+LOOKED_AT = 32  # stretches at once
 CELLS = 4_000_000  # numbers in an array of sums: 32 MB
 ALIKE = 1e-9  # scores that differ by less, as shares, are taken for the same
 NEVER = np.iinfo(np.int32).max  # no place lies beyond it: all pictures of a node go left
@@ -49,7 +49,9 @@ def boosted_trees(
     raw, raw_of_others = (
         np.tile(np.log(target.mean(1))[:, None], len(array)) for array in (codes, others)
     )
-    wide = max(1, CELLS // (3 * STRETCHES * codes.shape[1]))  # trees that are grown together
+    wide = max(
+        1, CELLS // (3 * latents.stretches * codes.shape[1])
+    )  # trees that are grown together
     blocks = [slice(start, start + wide) for start in range(0, len(classes) - first, wide)]
     for _ in range(ROUNDS):
         chance = _softmax(raw)[first:]
@@ -71,7 +73,7 @@ class Sorted:
 
     places (L, N)  of each picture's value among the latent's different values
     order (L, N)   pictures by value; last (L, N) tells where the next one has another value
-    start (L, STRETCHES + 1)  where in the order each stretch begins; end, the place where it ends
+    start (L, S + 1)  where in the order each stretch begins; end, the place where it ends
     """
 
     def __init__(self, codes: np.ndarray):
@@ -82,21 +84,22 @@ class Sorted:
         self.order = np.argsort(self.places, axis=1, kind="stable")
         ordered = np.take_along_axis(self.places, self.order, axis=1)
         self.last = np.diff(ordered, axis=1, append=NEVER) > 0
+        count = self.stretches = int(np.clip(pictures // PICTURES, 1, STRETCHES))
         equal = np.stack([np.searchsorted(row, row) for row in ordered])  # values stay together
-        stretch = equal * STRETCHES // pictures
-        self.start = np.stack([np.searchsorted(row, np.arange(STRETCHES + 1)) for row in stretch])
+        stretch = equal * count // pictures
+        self.start = np.stack([np.searchsorted(row, np.arange(count + 1)) for row in stretch])
         self.end = ordered[rows, np.maximum(self.start[:, 1:] - 1, 0)]
         first = ordered[rows, np.minimum(self.start[:, :-1], pictures - 1)]
         self.mixed = self.end > first  # stretches of several values; others need no second look
         cells = np.empty_like(stretch)
-        np.put_along_axis(cells, self.order, stretch + STRETCHES * rows, axis=1)
+        np.put_along_axis(cells, self.order, stretch + count * rows, axis=1)
         starts = np.arange(pictures + 1) * len(rows)
-        shape = (STRETCHES * len(rows), pictures)
+        shape = (count * len(rows), pictures)
         self._hits = csc_matrix((np.ones(cells.size), cells.T.ravel(), starts), shape)
 
     def sums(self, of: np.ndarray) -> np.ndarray:
-        """(N, A, K) -> (L, STRETCHES, A, K): the sum over every stretch."""
-        return (self._hits @ of.reshape(len(of), -1)).reshape(-1, STRETCHES, *of.shape[1:])
+        """(N, A, K) -> (L, S, A, K): the sum over every stretch."""
+        return (self._hits @ of.reshape(len(of), -1)).reshape(-1, self.stretches, *of.shape[1:])
 
     def places_of(self, codes: np.ndarray) -> np.ndarray:
         """(M, L) -> (L, M): where other codes lie among the values."""
@@ -152,7 +155,7 @@ def _best(
     """The latent, the last place that goes left, and the gain, each (K,), of the best split of a
     node in each tree.
 
-    inside (K, N) which pictures are in the node; sums (L, STRETCHES, 3, K) of their residuals, of
+    inside (K, N) which pictures are in the node; sums (L, S, 3, K) of their residuals, of
     those's magnitudes, and of the pictures themselves.
     """
     own = sums[:, :, (0, 2)]
@@ -168,10 +171,11 @@ def _best(
 
     bound = np.where(latents.mixed[..., None], _bound(starts, sums, whole), -np.inf)
     bound = bound.reshape(-1, len(trees))
+    many = min(LOOKED_AT, len(bound))
     while (left := np.flatnonzero(bound.max(0) > best)).size:
-        cells = np.argpartition(bound[:, left], -LOOKED_AT, axis=0)[-LOOKED_AT:]
+        cells = np.argpartition(bound[:, left], -many, axis=0)[-many:]
         bound[cells, left] = -np.inf
-        at, cut = cells // STRETCHES, cells % STRETCHES
+        at, cut = np.divmod(cells, latents.stretches)
         first, size = latents.start[at, cut], latents.start[at, cut + 1] - latents.start[at, cut]
         step = np.arange(size.max())[:, None, None]
         rank = np.minimum(first + step, latents.order.shape[1] - 1)
@@ -203,7 +207,7 @@ def _score(behind, n_behind, total, count) -> np.ndarray:
 
 
 def _bound(starts: np.ndarray, sums: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """(L, STRETCHES, K): what no split inside a stretch can exceed.
+    """(L, S, K): what no split inside a stretch can exceed.
 
     The score is convex in the residuals and the pictures left behind, so it is largest in a corner
     of where those can be: no residual is larger than 1, so what rises by the sum of the positive

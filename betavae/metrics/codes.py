@@ -61,18 +61,19 @@ class Encoded:
         """Where each factor stands among those of the source."""
         return tuple(range(len(self.sizes))) if self.kept is None else self.kept
 
-    def those(self, places: Sequence[int]) -> tuple[int, ...]:
-        """Which factors here are among those places of the source."""
-        return tuple(factor for factor, place in enumerate(self.places) if place in places)
-
-    def varying(self) -> Encoded:
-        """Without the factors that have one value in either pool: nothing can be asked of those."""
+    def varying(self, keep: Sequence[int] = ()) -> Encoded:
+        """Without the factors that have one value in either pool, but for those in `keep`: nothing
+        can tell them, and no mean over factors may count them."""
         pools = (self.train.factors, self.test.factors)
-        left = [f for f in range(len(self.sizes)) if all(np.ptp(p[:, f]) for p in pools if len(p))]
+        left = [
+            k
+            for k, size in enumerate(self.sizes)
+            if k in keep or (size > 1 and all(np.ptp(pool[:, k]) for pool in pools if len(pool)))
+        ]
         if len(left) == len(self.sizes):
             return self
-        train, test = (Codes(p.factors[:, left], p.codes) for p in (self.train, self.test))
-        sizes, places = (tuple(of[f] for f in left) for of in (self.sizes, self.places))
+        train, test = (Codes(pool.factors[:, left], pool.codes) for pool in (self.train, self.test))
+        sizes, places = (tuple(of[k] for k in left) for of in (self.sizes, self.places))
         return Encoded(train, test, sizes, places)
 
 

