@@ -8,6 +8,7 @@ from typing import Any
 
 from betavae.bundles import bundle
 from betavae.study.kinds import who
+from betavae.study.protocols import BEFORE, NOTE
 
 COLUMNS = (  # score, heading
     ("beta-vae-paper", "β-VAE metric, 4 factors"),
@@ -41,7 +42,8 @@ def read_study(folder: Path | None = None) -> dict[str, Any]:
 
 
 def rows(study: dict[str, Any]) -> list[list[str]]:
-    """The headings, then a row a model and a baseline, as text."""
+    """The headings, then a row a model and a baseline, as text; what an earlier protocol gave has
+    the mark of `protocols.NOTE`."""
     table = [["", "seeds", "paper", *(heading for _, heading in COLUMNS)]]
     for model in study["models"]:
         table.append(_row(who(model), model))
@@ -52,23 +54,37 @@ def markdown(study: dict[str, Any]) -> str:
     """The table for README.md."""
     head, *body = rows(study)
     lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _noted("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
 def table_text(study: dict[str, Any]) -> str:
     """The table for a terminal."""
     table = rows(study)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(z))
-        for z in (list(zip(row, widths, strict=True)) for row in table)
+    return _noted(
+        "\n".join(
+            "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(z))
+            for z in (list(zip(row, widths, strict=True)) for row in table)
+        )
     )
 
 
 def _row(title: str, found: dict[str, Any]) -> list[str]:
     paper = f"{found['paper']:.2f}" if found.get("paper") else "–"
-    cells = [_cell(found["scores"].get(name), name in PER_CENT) for name, _ in COLUMNS]
+    cells = [_score(found["scores"], name) for name, _ in COLUMNS]
     return [title, str(len(found["seeds"])), paper, *cells]
+
+
+def _score(scores: dict[str, Any], name: str) -> str:
+    """The cell of a score, with a dagger where only its earlier protocol was measured."""
+    before = scores.get(BEFORE.get(name))
+    if name in scores or before is None:
+        return _cell(scores.get(name), name in PER_CENT)
+    return f"{_cell(before, name in PER_CENT)} †"
+
+
+def _noted(text: str) -> str:
+    return f"{text}\n\n{NOTE}" if "†" in text else text
 
 
 def _cell(score: dict[str, Any] | None, per_cent: bool) -> str:
