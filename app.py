@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 # The app talks to nobody: set before Gradio is imported.
@@ -14,6 +15,7 @@ share_two_heaps()  # before there are threads
 import cv2
 import torch
 
+from betavae.serving.devices import DeviceError
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 
@@ -21,7 +23,19 @@ from betavae.ui import layout
 # would only fight the server's: a photo then takes twice the processor time.
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
-demo = layout.build(Studio())
+parser = argparse.ArgumentParser(description="Serve the app on http://127.0.0.1:7860.")
+parser.add_argument(
+    "--bundle",
+    action="append",
+    default=[],
+    metavar="FOLDER or USER/REPO",
+    help="one more bundle, from disk or from the Hugging Face Hub; may be given several times",
+)
+options = parser.parse_args(None if __name__ == "__main__" else [])
+try:
+    demo = layout.build(Studio(options.bundle))
+except DeviceError as error:
+    raise SystemExit(str(error)) from error
 
 if __name__ == "__main__":
     demo.launch(**layout.LAUNCH)

@@ -8,9 +8,9 @@ from betavae.bundles.bundle import (
     load_shapes,
     names,
     pair_latents,
-    root,
     survey,
 )
+from betavae.bundles.places import root
 
 __all__ = [
     "Bundle",

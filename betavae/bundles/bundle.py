@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from betavae.bundles import hub, places
 from betavae.errors import reason
 from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, WeightsError
+from betavae.renderer import Renderer, loading
 
 FILES = (
     "config.json",
@@ -31,6 +33,8 @@ FILES = (
     "traversal.png",
     "README.md",
 )
+
+DETAILS = "details.safetensors"  # beside renderer.safetensors, in bundles that have one
 
 
 class BundleError(RuntimeError):
@@ -61,17 +65,18 @@ class Latent:
         return ", ".join(_track_text(track) for track in self.tracks)
 
     @property
-    def label(self) -> str:
-        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %".
-
-        A weak correlation is no name, nor is a small share.
-        """
-        named = [
-            t
-            for t in self.tracks
-            if abs(t.get("correlation", 0)) >= 0.2 or t.get("share", 0) >= 0.1
+    def named(self) -> list[dict[str, Any]]:
+        """Those of `tracks` that it can be named by: not a weak correlation or a small share."""
+        return [
+            track
+            for track in self.tracks
+            if abs(track.get("correlation", 0)) >= 0.2 or track.get("share", 0) >= 0.1
         ]
-        shown = named[:2] if named and "share" in named[0] else named[:1]
+
+    @property
+    def label(self) -> str:
+        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %"."""
+        shown = self.named[:2] if self.named and "share" in self.named[0] else self.named[:1]
         text = ", ".join(_track_text(track) for track in shown)
         return f"z{self.index} · {text}" if text else f"z{self.index}"
 
@@ -116,41 +121,61 @@ class Bundle:
     def active(self) -> list[Latent]:
         return [latent for latent in self.by_kl if latent.active]
 
+    @property
+    def has_renderer(self) -> bool:
+        """Whether there is a second decoder, one that draws sharp; not whether it is whole."""
+        return (self.folder / loading.NAME).is_file()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """It, read when it is first asked for; raises WeightsError where there is none."""
+        return Renderer.from_pretrained(self.folder)
+
+    @cached_property
+    def details(self) -> Tensor:
+        """(faces, S): the details of the faces whose `codes` are stored, for the renderer.
+
+        Raises BundleError where they are missing or damaged.
+        """
+        try:
+            found = load_file(self.folder / DETAILS)["means"].float()
+        except (KeyError, SafetensorError, OSError) as error:
+            raise BundleError(f"{self.folder / DETAILS} is damaged: {reason(error)}.") from error
+        if found.shape != (len(self.codes), self.renderer.detail_size):
+            raise BundleError(f"{self.folder / DETAILS} does not fit the stored faces.")
+        return found
+
     @cached_property
     def history(self) -> list[dict[str, float]]:
         with open(self.folder / "history.csv", newline="") as stream:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
 
 
-def root() -> Path:
-    """Where bundles are served from: weights/ beside the package, or $BETAVAE_WEIGHTS."""
-    return Path(os.environ.get("BETAVAE_WEIGHTS", Path(__file__).parents[2] / "weights"))
-
-
 def names() -> list[str]:
-    """The bundles under the root, sorted; a folder with a config.json is one."""
-    return sorted(path.parent.name for path in root().glob("*/config.json"))
+    """The bundles under the roots, sorted; a folder with a config.json is one."""
+    return sorted({folder.name for folder in places.found()})
 
 
 def load_shapes(name_or_folder: str | Path) -> Bundle:
     """`load`, for what needs known factors; raises ValueError for a bundle of other data."""
     loaded = load(name_or_folder)
     if loaded.config["data"]["name"] != "shapes2d":
-        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+        raise ValueError(f"{loaded.name} is not a model of 2D shapes. Known factors are needed.")
     return loaded
 
 
 def load(name_or_folder: str | Path) -> Bundle:
-    """A bundle by its name under the root or by its folder. Raises BundleError in one sentence."""
+    """A bundle by its name under the roots or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)
     if len(folder.name) > 255:
-        raise BundleError(f"{folder.name[:40]}... is too long a name for a bundle.")
+        raise BundleError(f"{folder.name[:40]}... is too long for the name of a bundle.")
     if not folder.is_dir():
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
-        folder = root() / folder.name
+        folder = places.folder_of(folder.name)
     if not folder.is_dir():
-        raise BundleError(f"There is no bundle {folder.name} in {root()}.")
+        where = ", ".join(map(str, places.roots()))
+        raise BundleError(f"There is no bundle {folder.name} in {where}.")
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise BundleError(f"The bundle {folder.name} is incomplete: {', '.join(missing)} missing.")
@@ -167,13 +192,13 @@ def load(name_or_folder: str | Path) -> Bundle:
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
         raise BundleError(f"The bundle {folder.name} is damaged: {reason(error)}.") from error
     if not isinstance(config.get("title"), str) or not _names_its_data(config):
-        raise BundleError(f"The bundle {folder.name} is damaged: config.json lacks title or data.")
+        raise BundleError(f"The bundle {folder.name} is damaged: config.json has no title or data.")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
-        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
+        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json has no scores.")
     numbered = [latent.index for latent in bundle.latents] == list(range(vae.latents))
     if not numbered or codes.shape[1:] != (vae.latents,):
         raise BundleError(
-            f"The bundle {folder.name} is damaged: its files disagree on the latents."
+            f"The bundle {folder.name} is damaged: its files have different numbers of latents."
         )
     return bundle
 
@@ -188,7 +213,7 @@ def _latents(rows: list[dict[str, Any]]) -> list[Latent]:
     latents = [Latent(**row) for row in rows]
     for number, latent in enumerate(latents):
         if not _is_measured(latent):
-            raise ValueError(f"row {number} of latents.json is not what a latent's row must be")
+            raise ValueError(f"row {number} of latents.json lacks a value or has a wrong one")
     return latents
 
 
@@ -210,18 +235,48 @@ def _is_track(value: Any) -> bool:
     )
 
 
-def survey(expected: tuple[str, ...] = ()) -> tuple[dict[str, Bundle], dict[str, str]]:
-    """The bundles under the root and the `expected` ones: those that work; why others do not."""
-    good, bad = {}, {}
-    for name in sorted({*names(), *expected}, key=_served_order):
+def survey(
+    expected: Sequence[str] = (), added: Sequence[str] = ()
+) -> tuple[dict[str, Bundle], dict[str, str]]:
+    """The bundles under the roots, the `expected` and the `added` ones: those that work; why others
+    do not.
+
+    added  folders, or "user/repo" on the Hub
+    """
+    good: dict[str, Bundle] = {}
+    bad: dict[str, str] = {}
+    folders: dict[str, Path] = {}
+    for folder in places.found():
+        if folders.setdefault(folder.name, folder) is not folder:
+            bad[str(folder)] = _second(folder)
+    for name in sorted({*folders, *expected}, key=served_order):
         try:
-            good[name] = load(name)
+            good[name] = load(folders.get(name, name))
         except BundleError as error:
             bad[name] = str(error)
+    for place in added:
+        try:
+            one = load(place if Path(place).is_dir() or not hub.is_name(place) else _fetched(place))
+        except BundleError as error:
+            bad[place] = str(error)
+            continue
+        if good.setdefault(one.name, one) is not one:
+            bad[place] = _second(one.folder)
     return good, bad
 
 
-def _served_order(name: str) -> tuple[int, str]:
+def _fetched(repository: str) -> Path:
+    try:
+        return hub.fetch(repository)
+    except hub.HubError as error:
+        raise BundleError(str(error)) from error
+
+
+def _second(folder: Path) -> str:
+    return f"{folder} is left out, because another bundle is called {folder.name}; rename it."
+
+
+def served_order(name: str) -> tuple[int, str]:
     """The paper's pair first, the VAE before the β-VAE: what the others are compared with."""
     objective = name.partition("-")[2]  # of "celeba-beta-vae"
     return {"vae": 0, "beta-vae": 1}.get(objective, 2), name

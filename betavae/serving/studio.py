@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import threading
+import os
+from asyncio import gather
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,20 +12,18 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
+from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
-from betavae.machine.cores import cores
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
-from betavae.views.traversal import traverse
+from betavae.serving.engine import Engine
 from betavae.views.tuning import Tuning, tuning
 
-# Named in the app when they are missing.
+# Named in the app when they are missing; $BETAVAE_EXPECTED names others, as a Space with few has.
 EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")
 FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  # data -> for people
 STRIP_VALUES = torch.linspace(-3, 3, 7)
-# One decode is a millisecond on one core: more at once than there are cores only adds switching.
-_cores = threading.BoundedSemaphore(cores())
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,18 @@ class Reconstruction:
 class Studio:
     """All bundles that could be loaded, by name, and why the others could not."""
 
-    def __init__(self):
-        self.bundles, self.problems = bundles.survey(EXPECTED)
+    def __init__(self, added: Sequence[str] = ()):
+        """added: more bundles, each a folder or "user/repo" on the Hub."""
+        expected = os.environ.get("BETAVAE_EXPECTED", " ".join(EXPECTED)).split()
+        self.bundles, self.problems = bundles.survey(expected, added)
         self._tunings: dict[str, Tuning] = {}
-        for bundle in self.bundles.values():
-            bundle.vae.to(memory_format=torch.channels_last)  # a fifth faster, one by one
+        self._names: dict[str, dict[int, Name]] = {}
+        self.engine = Engine(
+            {name: bundle.vae for name, bundle in self.bundles.items()},
+            {name: bundle.codes for name, bundle in self.bundles.items()},
+        )
+        if self.engine.trouble:
+            self.problems["device"] = self.engine.trouble
 
     @property
     def names(self) -> list[str]:
@@ -108,41 +113,55 @@ class Studio:
         """How many stored pictures every model has a code of."""
         return min((len(bundle.codes) for bundle in self.bundles.values()), default=0)
 
-    @torch.inference_mode()
     def decode(self, name: str, codes: Tensor, output: str = "mean", seed: int = 0) -> Tensor:
         """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
-        with _cores:
-            likelihood = self.bundles[name].vae.decode(codes)
-            if output == "mean":
-                return likelihood.mean
-            return likelihood.sample(torch.Generator().manual_seed(seed))
+        return self.engine.decode(name, codes, output, seed)
 
-    @torch.inference_mode()
+    async def frames(
+        self, codes: dict[str, Tensor], output: str = "mean", seed: int = 0
+    ) -> dict[str, str]:
+        """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines."""
+        asked = (self.engine.frames(name, code, output, seed) for name, code in codes.items())
+        return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}
+
     def encode(self, name: str, images: Tensor) -> Posterior:
         """images (N, C, 64, 64) in [0, 1] -> q(z|x)."""
-        with _cores:
-            return self.bundles[name].vae.encode(images)
+        return self.engine.encode(name, images)
 
-    @torch.inference_mode()
-    def strips(self, name: str, code: Tensor, latents: list[int], output: str = "mean") -> Tensor:
-        """What each latent does from here: (len(latents), 7, C, 64, 64)."""
-        with _cores:
-            generator = torch.Generator().manual_seed(0)
-            vae = self.bundles[name].vae
-            return traverse(vae, code[None], latents, STRIP_VALUES, output, generator)[0]
+    def strips(
+        self,
+        name: str,
+        code: Tensor,
+        latents: list[int],
+        output: str = "mean",
+        values: Tensor = STRIP_VALUES,
+    ) -> Tensor:
+        """What each latent does from here: (len(latents), len(values), C, 64, 64)."""
+        return self.engine.strips(name, code[None], latents, values, output)[0]
 
-    @torch.inference_mode()
+    def latent_names(self, name: str) -> dict[int, Name]:
+        """What each latent of a model is called, by its index; a tenth of a second the first time
+        for a model of 2D shapes."""
+        if name not in self._names:
+            bundle = self.bundles[name]
+            directions = None
+            if self.data(name) == "shapes2d" and bundle.vae.channels == 1:
+                codes = bundle.codes[:64]
+                directions = factor_directions(codes, self.decode(name, codes))
+            self._names[name] = name_latents(bundle.latents, directions)
+        return self._names[name]
+
     def reconstruct(self, name: str, picture: Image.Image) -> Reconstruction:
         """Encode a 64x64 picture and decode its posterior mean."""
         images = to_tensor(picture)[None].float() / 255
-        with _cores:
-            posterior, likelihood = self.bundles[name].vae(images)
+        posterior = self.engine.encode(name, images)
+        mean = self.engine.decode(name, posterior.mean)
         return Reconstruction(
-            picture=to_picture(likelihood.mean[0]),
+            picture=to_picture(mean[0]),
             code=posterior.mean[0].clone(),
-            difference=((likelihood.mean - images)[0] / 2 + 0.5).clone(),
-            psnr=psnr(images, likelihood.mean).item(),
-            ssim=ssim(images, likelihood.mean).item(),
+            difference=((mean - images)[0] / 2 + 0.5).clone(),
+            psnr=psnr(images, mean).item(),
+            ssim=ssim(images, mean).item(),
             kl=posterior.kl()[0].clone(),
         )
 
@@ -158,29 +177,41 @@ class Studio:
         return {name: bundle.codes[index] for name, bundle in self.bundles.items()}
 
     @torch.inference_mode()
-    def random_face(self, names: list[str], generator: torch.Generator) -> dict[str, Tensor]:
+    def random_face(
+        self,
+        names: list[str],
+        generator: torch.Generator,
+        locked: dict[str, dict[int, float]] | None = None,
+    ) -> dict[str, Tensor]:
         """A face drawn from the prior of the first model, and the others' codes of that face.
 
         Latents of two models have nothing in common, so the same numbers would be two faces.
+
+        locked  {model: {latent: the value that it keeps}}
         """
-        first, *others = names
-        vae = self.bundles[first].vae
-        code = torch.randn(vae.latents, generator=generator)
-        face = self.decode(first, code[None])
-        return {first: code} | {other: self.encode(other, face).mean[0].clone() for other in others}
+        first = names[0]
+        code = torch.randn(self.bundles[first].vae.latents, generator=generator)
+        return self.same_face(first, keeping(code, locked, first), names, locked)
+
+    @torch.inference_mode()
+    def same_face(
+        self,
+        name: str,
+        code: Tensor,
+        names: list[str],
+        locked: dict[str, dict[int, float]] | None = None,
+    ) -> dict[str, Tensor]:
+        """The picture that one model makes of its code (L,), as each of `names` codes it."""
+        face = self.decode(name, code[None])
+        return {name: code} | {
+            other: keeping(self.encode(other, face).mean[0].clone(), locked, other)
+            for other in names
+            if other != name
+        }
 
 
-def data_uri(picture: Image.Image, quality: int = 92) -> str:
-    """A JPEG data URI: 0.02 ms and 2 kB for a decoded face, where PNG takes 0.3 ms and 8 kB."""
-    return _uri(picture, "jpeg", quality=quality, subsampling=0)
-
-
-def png_uri(picture: Image.Image) -> str:
-    """A lossless data URI, for the API and for pictures whose pixels are compared."""
-    return _uri(picture, "png")
-
-
-def _uri(picture: Image.Image, kind: str, **options) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind.upper(), **options)
-    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+def keeping(code: Tensor, locked: dict[str, dict[int, float]] | None, name: str) -> Tensor:
+    """The same code (L,), with the locked latents of the model at their values."""
+    for latent, value in (locked or {}).get(name, {}).items():
+        code[latent] = value
+    return code

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from betavae.bundles import bundle
+from betavae.bundles import bundle, places
 from betavae.study.kinds import who
 from betavae.study.protocols import BEFORE, NOTE
 
@@ -25,8 +25,9 @@ PER_CENT = ("beta-vae-paper", "beta-vae")
 
 
 def study_folder() -> Path:
-    """Where the study is kept, beside the bundles."""
-    return bundle.root() / "shapes2d-study"
+    """Where the study is kept, beside the bundles: under the first root that has one."""
+    folders = [root / "shapes2d-study" for root in places.roots()]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def read_study(folder: Path | None = None) -> dict[str, Any]:
@@ -51,8 +52,13 @@ def rows(study: dict[str, Any]) -> list[list[str]]:
 
 
 def markdown(study: dict[str, Any]) -> str:
-    """The table for README.md."""
-    head, *body = rows(study)
+    """The table for a report."""
+    return as_markdown(rows(study))
+
+
+def as_markdown(table: list[list[str]]) -> str:
+    """A head and its rows as a table of Markdown."""
+    head, *body = table
     lines = [head, ["---"] * len(head), *body]
     return _noted("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
@@ -79,19 +85,20 @@ def _score(scores: dict[str, Any], name: str) -> str:
     """The cell of a score, with a dagger where only its earlier protocol was measured."""
     before = scores.get(BEFORE.get(name))
     if name in scores or before is None:
-        return _cell(scores.get(name), name in PER_CENT)
-    return f"{_cell(before, name in PER_CENT)} †"
+        return cell(scores.get(name), name in PER_CENT)
+    return f"{cell(before, name in PER_CENT)} †"
 
 
 def _noted(text: str) -> str:
     return f"{text}\n\n{NOTE}" if "†" in text else text
 
 
-def _cell(score: dict[str, Any] | None, per_cent: bool) -> str:
+def cell(score: dict[str, Any] | None, per_cent: bool, digits: int | None = None) -> str:
     """Mean ± standard deviation over seeds, and in brackets the mean of the better half."""
     if score is None:
         return "–"
-    scale, digits = (100, 1) if per_cent else (1, 3)
+    scale, usual = (100, 1) if per_cent else (1, 3)
+    digits = usual if digits is None else digits
     text = f"{score['mean'] * scale:.{digits}f}"
     if len(score["values"]) == 1:
         return text

@@ -32,18 +32,27 @@ def traverse(
     Returns (N, len(latents), len(values), C, 64, 64) in [0, 1]. `output` is "mean" or "sample" of
     p(x|z). Raises ValueError for a latent that the model does not have.
     """
-    wrong = [k for k in latents if not 0 <= k < vae.latents]
-    if wrong:
-        raise ValueError(f"latents {wrong} do not exist: the model has 0 to {vae.latents - 1}.")
     if output not in ("mean", "sample"):
         raise ValueError(f"output is {output!r}; it must be 'mean' or 'sample'.")
+    moved = moved_codes(codes, latents, values)
+    likelihood = vae.decode(moved.flatten(0, 2))
+    pictures = likelihood.mean if output == "mean" else likelihood.sample(generator)
+    return pictures.unflatten(0, moved.shape[:3])
+
+
+def moved_codes(codes: Tensor, latents: Sequence[int], values: Tensor = VALUES) -> Tensor:
+    """(N, L) -> (N, len(latents), len(values), L): each of `latents` set in turn to each value.
+
+    Raises ValueError for a latent that the codes do not have.
+    """
+    wrong = [k for k in latents if not 0 <= k < codes.shape[-1]]
+    if wrong:
+        raise ValueError(f"latents {wrong} do not exist: the model has 0 to {codes.shape[-1] - 1}.")
     count = len(codes), len(latents), len(values)
     moved = codes[:, None, None, :].expand(*count, -1).clone()
     for block, latent in enumerate(latents):
         moved[:, block, :, latent] = values.to(moved)
-    likelihood = vae.decode(moved.flatten(0, 2))
-    pictures = likelihood.mean if output == "mean" else likelihood.sample(generator)
-    return pictures.unflatten(0, count)
+    return moved
 
 
 def traversal_figure(

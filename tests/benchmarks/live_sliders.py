@@ -26,7 +26,8 @@ from browser import FLAGS, served
 from playwright.async_api import async_playwright
 
 from betavae.data.images import to_picture
-from betavae.serving.studio import Studio, data_uri
+from betavae.serving.pictures import jpeg_uris
+from betavae.serving.studio import Studio
 from betavae.ui import layout
 
 SLIDERS = 32
@@ -133,7 +134,7 @@ def decode_milliseconds(studio: Studio, name: str, repeats: int = 300) -> tuple[
         start = time.perf_counter()
         picture = studio.decode(name, code)
         decodes.append(time.perf_counter() - start)
-        data_uri(to_picture(picture[0]))
+        jpeg_uris(picture)
         frames.append(time.perf_counter() - start)
     return statistics.median(decodes) * 1000, statistics.median(frames) * 1000
 

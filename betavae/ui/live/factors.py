@@ -8,10 +8,10 @@ import gradio as gr
 import torch
 
 from betavae.data import Shapes2D
-from betavae.data.images import to_picture
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving import checks
-from betavae.serving.studio import Studio, data_uri
+from betavae.serving.pictures import jpeg_uris
+from betavae.serving.studio import Studio
 from betavae.ui.live.board import answering, describe
 from betavae.ui.live.component import live_html
 
@@ -58,7 +58,7 @@ def code_of_factors(studio: Studio, shapes: Shapes2D):
         picture = shapes.images(torch.tensor([chosen])).float()
         shown = studio.families.get("shapes2d", [])
         return {
-            "sprite": data_uri(to_picture(picture[0])),
+            "sprite": jpeg_uris(picture)[0],
             "models": {
                 name: _answer(studio, checks.model_name(name, shown), picture) for name in names
             },
@@ -72,7 +72,7 @@ def _answer(studio: Studio, name: str, picture: torch.Tensor) -> dict[str, Any]:
     return {
         "means": [round(value, 3) for value in posterior.mean[0].tolist()],
         "deviations": [round(v, 3) for v in (posterior.log_variance[0] / 2).exp().tolist()],
-        "picture": data_uri(to_picture(studio.decode(name, posterior.mean)[0])),
+        "picture": jpeg_uris(studio.decode(name, posterior.mean))[0],
     }
 
 

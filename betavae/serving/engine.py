@@ -1,0 +1,147 @@
+"""The models on a device, answering many people: decode, encode, frames, strips.
+
+Requests for the same model that wait at the same moment are one batch (batching.py). A device that
+fails is left for the CPU, and the request is answered all the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from betavae.errors import reason
+from betavae.machine.cores import cores
+from betavae.model import VAE, Bernoulli, Likelihood, Posterior
+from betavae.serving.batching import Batcher
+from betavae.serving.devices import CPU, device_failed, serving_device
+from betavae.serving.pictures import jpeg_uris
+from betavae.serving.placed import Placed
+from betavae.views.traversal import moved_codes
+
+MOST_ON_CPU, MOST = 32, 4096  # pictures in a batch; more would only wait for each other
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """One person's codes, and what of p(x|z) is to be shown."""
+
+    codes: Tensor  # (N, L)
+    output: str  # "mean" or "sample"
+    seed: int  # of the sample's noise
+
+    def of(self, likelihood: Likelihood) -> Tensor:
+        if self.output == "mean":
+            return likelihood.mean
+        return likelihood.sample(torch.Generator().manual_seed(self.seed))
+
+
+class Engine:
+    """Models by name, on `device` or else on the fastest that is there.
+
+    codes  (N, L) by name: some that people start from, to judge a reduced precision by
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, VAE],
+        codes: Mapping[str, Tensor],
+        device: torch.device | None = None,
+    ):
+        self.device = device or serving_device()
+        self.trouble = ""  # one sentence, once the device has failed
+        self._models, self._codes = models, codes
+        self._placed = self._place()
+        on_cpu = self.device.type == "cpu"
+        # One decode is a millisecond of one core: more at once than there are cores only adds
+        # switching. Another device takes one batch after the other.
+        self._batcher = Batcher(
+            self._answer, cores() if on_cpu else 1, MOST_ON_CPU if on_cpu else MOST
+        )
+
+    def decode(self, name: str, codes: Tensor, output: str = "mean", seed: int = 0) -> Tensor:
+        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
+        return self._batcher.ask(("decode", name), _Wish(codes, output, seed), len(codes))
+
+    async def frames(
+        self, name: str, codes: Tensor, output: str = "mean", seed: int = 0
+    ) -> list[str]:
+        """codes (N, L) -> a JPEG data URI each; for coroutines."""
+        wish = _Wish(codes, output, seed)
+        return await self._batcher.ask_soon(("frames", name), wish, len(codes))
+
+    def encode(self, name: str, images: Tensor) -> Posterior:
+        """images (N, C, 64, 64) in [0, 1] -> q(z|x)."""
+        return self._batcher.ask(("encode", name), images, len(images))
+
+    def strips(
+        self,
+        name: str,
+        codes: Tensor,
+        latents: Sequence[int],
+        values: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+    ) -> Tensor:
+        """codes (N, L) with each of `latents` set to each of `values`, in one batch.
+
+        Returns (N, len(latents), len(values), C, 64, 64) in [0, 1].
+        """
+        moved = moved_codes(codes, latents, values)
+        return self.decode(name, moved.flatten(0, 2), output, seed).unflatten(0, moved.shape[:3])
+
+    def _place(self) -> dict[str, Placed]:
+        """Every model on the device, or all on the CPU if that fails."""
+        try:
+            return self._placed_on(self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            if self.device.type == "cpu":
+                raise
+            return self._leave_device(error)
+
+    def _placed_on(self, device: torch.device) -> dict[str, Placed]:
+        return {n: Placed(vae, device, self._codes[n]) for n, vae in self._models.items()}
+
+    def _leave_device(self, error: Exception) -> dict[str, Placed]:
+        self.trouble = f"The CPU goes on, because {self.device} failed: {reason(error)}"
+        warnings.warn(self.trouble, stacklevel=2)
+        self.device = CPU
+        return self._placed_on(CPU)
+
+    @torch.inference_mode()
+    def _answer(self, key: tuple[str, str], items: list) -> list:
+        """One batch, on the device; on the CPU, now and later, if the device fails."""
+        placed = self._placed
+        try:
+            return _answers(key[0], placed[key[1]], items)
+        except Exception as error:
+            if placed[key[1]].device.type == "cpu" or not device_failed(error):
+                raise
+            if self._placed is placed:  # nobody has left it meanwhile
+                self._placed = self._leave_device(error)
+        return _answers(key[0], self._placed[key[1]], items)
+
+
+def _answers(what: str, model: Placed, items: list) -> list:
+    if what == "encode":
+        posterior = model.encode(torch.cat(items))
+        sizes = [len(images) for images in items]
+        both = zip(posterior.mean.split(sizes), posterior.log_variance.split(sizes), strict=True)
+        return [Posterior(mean, log_variance) for mean, log_variance in both]
+    likelihood = model.decode(torch.cat([wish.codes for wish in items]))
+    sizes = [len(wish.codes) for wish in items]
+    pictures = [wish.of(own) for wish, own in zip(items, _split(likelihood, sizes), strict=True)]
+    if what == "decode":
+        return [own.cpu() for own in pictures]
+    uris = iter(jpeg_uris(torch.cat(pictures)))
+    return [[next(uris) for _ in range(size)] for size in sizes]
+
+
+def _split(likelihood: Likelihood, sizes: list[int]) -> list[Likelihood]:
+    """p(x|z) of a batch -> of each of its parts."""
+    if isinstance(likelihood, Bernoulli):
+        return [Bernoulli(logits) for logits in likelihood.logits.split(sizes)]
+    return [replace(likelihood, mean=mean) for mean in likelihood.mean.split(sizes)]
