@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 
 from betavae.metrics.codes import Encoded
 
@@ -26,6 +25,7 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     Score: D. Parts: `completeness`, `informativeness`, `per_latent`, `per_factor` (completeness),
     `accuracy` (F,), `importance` (L, F).
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     def trees(factor: int) -> HistGradientBoostingClassifier:
         return HistGradientBoostingClassifier(
@@ -57,6 +57,7 @@ def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     Score: D. Parts: `completeness`, `per_latent`, `per_factor`, `explained` (F,) (R² on 5,000
     other pictures), `importance` (L, F). Fitted on 10,000 pictures.
     """
+    from sklearn.ensemble import RandomForestRegressor
 
     def forest(factor: int) -> RandomForestRegressor:
         return RandomForestRegressor(
@@ -101,7 +102,7 @@ def _scores(importance: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _gains(trees: HistGradientBoostingClassifier) -> np.ndarray:
+def _gains(trees: Any) -> np.ndarray:
     """(L,) share of each latent in the loss that all splits removed; 0 where nothing was split.
 
     scikit-learn keeps each split's gain but has no public name for their sum.

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.svm import LinearSVC
 
 from betavae.metrics.codes import Encoded
 
@@ -22,6 +21,8 @@ def sap(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
 
     Parts: `accuracy` (L, F), `per_factor` (F,).
     """
+    from sklearn.svm import LinearSVC
+
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
     accuracy = np.zeros((train.codes.shape[1], len(encoded.sizes)))
     seed = int(generator.integers(2**31))
