@@ -30,6 +30,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 GRADIO = ("ui",)  # the only room that knows a frontend
+LATE = ("sklearn", "scipy")  # slow to import: in the function that needs them
 
 
 def broken_rules(package: Path) -> list[str]:
@@ -48,6 +49,8 @@ def broken_rules(package: Path) -> list[str]:
         for name in sorted(imports[module]):
             if name.split(".")[0] in ("gradio", "gradio_client") and room not in GRADIO:
                 broken.append(f"{file}: {room} knows no Gradio")
+            if name.split(".")[0] in LATE and name in _imports(path, files, at_once=True):
+                broken.append(f"{file}: {name} is imported before it is needed")
             other = _room(name) if name.split(".")[0] == package.name else None
             if other is None or other == room:
                 continue
@@ -87,10 +90,11 @@ def _room(module: str) -> str | None:
     return parts[1] if len(parts) > 1 else None
 
 
-def _imports(path: Path, files: dict[str, Path]) -> set[str]:
-    """Every module that a file imports, anywhere in it: also in functions and for type checkers."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _imports(path: Path, files: dict[str, Path], at_once: bool = False) -> set[str]:
+    """Every module that a file imports, anywhere in it: also in functions and for type checkers.
+    `at_once`: those alone that it imports as soon as it is imported itself."""
+    found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -136,6 +140,13 @@ BROKEN = {
             "training/monitor.py": "from betavae.training.loop import Run",
         },
         "betavae/training/loop.py: in a circle with betavae.training.monitor",
+    ),
+    "slow packages are imported late": (
+        {
+            "metrics/mig.py": "def f():\n    import scipy.stats",
+            "metrics/sap.py": "from sklearn.svm import LinearSVC",
+        },
+        "betavae/metrics/sap.py: sklearn.svm is imported before it is needed",
     ),
     "every file is in a room": (
         {"loose.py": ""},

@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+# scikit-learn and SciPy take longer to import than all that is here, and only who measures needs
+# them: in this room a function imports what it uses of theirs.
 from betavae.metrics.beta_vae import beta_vae, beta_vae_paper
 from betavae.metrics.codes import (
     CodeFunction,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 # Light and colour are what a face model codes first, and CelebA's annotators were not asked about
@@ -76,6 +75,8 @@ def auroc(codes: Tensor, attributes: Tensor) -> Tensor:
     their mean rank. 0.5 is chance; below it the latent runs the other way. An attribute that all
     or none have gets 0.5.
     """
+    from scipy.stats import rankdata
+
     ranks = torch.from_numpy(rankdata(codes.cpu().numpy(), axis=0)).to(codes.device)
     positive = attributes.double()
     count = positive.sum(0)  # (A,)

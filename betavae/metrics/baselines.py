@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA, FastICA
 
 from betavae.metrics.codes import TEST, TRAIN, Encoded, FactorSource, Progress, encode, split
 from betavae.model import VAE
@@ -29,11 +28,15 @@ def raw_pixels(source: FactorSource, seed: int, progress: Progress | None = None
 
 def pca(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:
     """Ten principal components."""
+    from sklearn.decomposition import PCA
+
     return _fitted(PCA(COMPONENTS, svd_solver="randomized", random_state=seed), source, seed)
 
 
 def ica(source: FactorSource, seed: int, progress: Progress | None = None) -> Encoded:
     """Ten independent components."""
+    from sklearn.decomposition import FastICA
+
     return _fitted(FastICA(COMPONENTS, random_state=seed, max_iter=1000, tol=1e-3), source, seed)
 
 

@@ -7,11 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from betavae.metrics.codes import Alike, Codes, Encoded
 
@@ -55,6 +50,11 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[Any, bool]:
     The paper descends by Adagrad (rate 1e-2); L-BFGS on standardised features ends at the same
     optimum, in a second. A penalty of 1e-5 keeps the optimum finite where classes are separable.
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e5, max_iter=1000, tol=1e-4))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -71,6 +71,9 @@ def beta_vae(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]
 
     Parts: `per_factor` accuracies (F,), `confusion` (F, F) (true, guessed), `train_accuracy`.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import confusion_matrix
+
     every = range(len(encoded.sizes))
     sides = [(encoded.train, TRAIN), (encoded.test, TEST)]
     (_, x, y), (_, x_test, y_test) = (
@@ -96,6 +99,8 @@ def beta_vae_paper(encoded: Encoded, generator: np.random.Generator) -> dict[str
 
     Parts: `per_factor`, `confusion` (summed), `scores` of the three, `converged`.
     """
+    from sklearn.metrics import confusion_matrix
+
     chosen = range(1, len(encoded.sizes))
     total, scores, all_converged = np.zeros((len(chosen), len(chosen)), int), [], True
     for _ in range(CLASSIFIERS):

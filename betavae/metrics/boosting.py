@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_matrix
 
 ROUNDS, RATE, DEPTH = 100, 0.1, 3
 STRETCHES, PICTURES = 128, 32  # a latent's are cut into at most so many, of at least so many
@@ -77,6 +76,8 @@ class Sorted:
     """
 
     def __init__(self, codes: np.ndarray):
+        from scipy.sparse import csc_matrix
+
         rows, pictures = np.arange(codes.shape[1])[:, None], len(codes)
         found = [np.unique(column, return_inverse=True) for column in codes.T]
         self._middles = [values[:-1] / 2 + values[1:] / 2 for values, _ in found]

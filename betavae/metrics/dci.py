@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
 from betavae.metrics.boosting import boosted_trees
 from betavae.metrics.codes import Encoded, varies
@@ -55,6 +54,7 @@ def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     Score: D. Parts: `completeness`, `per_latent`, `per_factor`, `explained` (F,) (R² on 5,000
     other pictures), `importance` (L, F). Fitted on 10,000 pictures.
     """
+    from sklearn.ensemble import RandomForestRegressor
 
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
     # scikit-learn's trees take differences below 1e-7 for none; powers of two cost no digit.

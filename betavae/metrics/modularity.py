@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from betavae.metrics.codes import Encoded
 from betavae.metrics.information import information_matrix
@@ -41,6 +37,11 @@ def explicitness(encoded: Encoded, generator: np.random.Generator) -> dict[str, 
     classifier then, one against the rest by liblinear, where this is one softmax over all values.
     Parts: `per_factor` (F,).
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
     areas = []
     for factor in range(len(encoded.sizes)):

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.svm import LinearSVC
 
 from betavae.metrics.codes import Encoded, varies
 
@@ -26,6 +25,8 @@ def sap(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
 
     Parts: `accuracy` (L, F), `per_factor` (F,).
     """
+    from sklearn.svm import LinearSVC
+
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
     x, x_test = train.codes, test.codes
     if x.shape[1] == 1:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 INFORMATIVE_NATS = 0.01  # mean KL below which a latent is left out, as published
 
@@ -24,6 +23,8 @@ def udr(means: Sequence[np.ndarray], kls: Sequence[np.ndarray]) -> list[float]:
     value is the mean over informative latents, of both, of r² / ΣR (equation 2 there). A model's
     score is the median over its pairs.
     """
+    from scipy.stats import rankdata
+
     ranked = [rankdata(m, axis=0) for m in means]
     values = np.zeros((len(means), len(means)))
     for i in range(len(means)):
