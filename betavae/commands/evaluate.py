@@ -29,6 +29,12 @@ def add(commands) -> None:
         action="store_true",
         help="the renderer's part alone (it is measured with the rest, if the bundle has one)",
     )
+    parser.add_argument(
+        "--keep-tolerance",
+        action="store_true",
+        help="2D shapes: leave the stored tolerances (how much a score may differ when other "
+        "pictures are drawn) as they are; measuring them takes four of five minutes",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
     parser.add_argument(
         "--card-only",
@@ -66,7 +72,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.dry_run or options.close_silent:
         metrics = evaluate(loaded.vae, *data, seed=options.seed)
     else:
-        metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)
+        known = loaded.metrics["tolerance"] if options.keep_tolerance else None
+        metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed, known=known)
     stored, tolerance = loaded.metrics["scores"], loaded.metrics["tolerance"]
     print(f"{loaded.title}\n{metrics['protocol']}\n")
     print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'tolerance':>10s}")

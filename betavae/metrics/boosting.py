@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 ROUNDS, RATE, DEPTH = 100, 0.1, 3
-STRETCHES, PICTURES = 128, 32  # a latent's are cut into at most so many, of at least so many
-LOOKED_AT = 32  # stretches at once
+STRETCHES, PICTURES = 96, 32  # a latent's are cut into at most so many, of at least so many
+LOOKED_AT = 8  # stretches at once
 CELLS = 4_000_000  # numbers in an array of sums: 32 MB
 ALIKE = 1e-9  # scores that differ by less, as shares, are taken for the same
 NEVER = np.iinfo(np.int32).max  # no place lies beyond it: all pictures of a node go left
