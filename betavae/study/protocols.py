@@ -20,4 +20,21 @@ def named(run: dict[str, Any]) -> dict[str, Any]:
     measured = run["metrics"]
     if "latents" in measured.get("factor-vae", {"latents": []}):  # those that vote
         return run
-    return run | {"metrics": {BEFORE.get(name, name): parts for name, parts in measured.items()}}
+    return run | {"metrics": _renamed(measured)}
+
+
+def dated(study: dict[str, Any]) -> dict[str, Any]:
+    """A study, whose scores are named after the protocol that they were measured by: one that does
+    not say which has the earlier one's."""
+    if "protocol" in study:
+        return study
+    rows = {
+        part: [row | {"scores": _renamed(row["scores"])} for row in study[part]]
+        for part in study.keys() & {"models", "baselines"}
+    }
+    return study | rows | {"sweep": [_renamed(point) for point in study.get("sweep", [])]}
+
+
+def _renamed(scores: dict[str, Any]) -> dict[str, Any]:
+    parts = {f"{old}-{part}": f"{new}-{part}" for old, new in BEFORE.items() for part in PARTS}
+    return {(BEFORE | parts).get(name, name): score for name, score in scores.items()}

@@ -15,7 +15,7 @@ from betavae import metrics
 from betavae.machine.version import code_version
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
-from betavae.metrics.shapes import FACTOR_CHOICES
+from betavae.metrics.shapes import FACTOR_CHOICES, PROTOCOL
 from betavae.metrics.udr import udr
 from betavae.study.kinds import by_kind, is_long, is_plain, pictures, weighted, who
 from betavae.study.protocols import BEFORE, PARTS
@@ -58,6 +58,7 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
         "sweep": [_point(run) for run in runs if run["config"]["architecture"] == "conv"],
+        "protocol": PROTOCOL,
         "code_version": code_version(),
     }
 

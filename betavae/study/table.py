@@ -8,7 +8,7 @@ from typing import Any
 
 from betavae.bundles import bundle, places
 from betavae.study.kinds import who
-from betavae.study.protocols import BEFORE, NOTE
+from betavae.study.protocols import BEFORE, NOTE, dated
 
 COLUMNS = (  # score, heading
     ("beta-vae-paper", "β-VAE metric, 4 factors"),
@@ -31,11 +31,11 @@ def study_folder() -> Path:
 
 
 def read_study(folder: Path | None = None) -> dict[str, Any]:
-    """The study.json of `folder`, by default of weights/shapes2d-study. Raises BundleError, in one
-    sentence, without it."""
+    """The study.json of `folder`, by default of weights/shapes2d-study, its scores named by their
+    protocol. Raises BundleError, in one sentence, without it."""
     path = (folder or study_folder()) / "study.json"
     try:
-        return json.loads(path.read_text())
+        return dated(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
         raise bundle.BundleError(
             f"{path} cannot be read ({error}); `python -m betavae study` makes it."
