@@ -121,9 +121,9 @@ def measure(
 def measure_again(
     folder: Path, vae: VAE, source, names: Sequence[str], known: dict[str, float] | None = None
 ) -> dict[str, Any]:
-    """Some factor metrics of a bundle alone, on the pictures of its other scores, which stay as they
-    are; for when a metric's protocol has changed. metrics.json says, as "measured_again", which
-    code measured which.
+    """Some factor metrics of a bundle, on the pictures of its other scores, which stay as they are;
+    for when a metric's protocol has changed. metrics.json says, as "measured_again", which code
+    measured which.
 
     known  the tolerances, where they are not to be measured
     """
