@@ -63,8 +63,8 @@ SCALED = ("mig", "modularity", "factor-vae", "beta-vae-paper", "dci", "dci-fores
 
 @pytest.fixture(scope="module")
 def scaled():
-    """The rotated code, each latent in another unit."""
-    units = torch.tensor([1, 7, 0.1, 30, 2.0])
+    """The rotated code, each latent in another unit, in none of which it would be silent."""
+    units = torch.tensor([1, 7, 0.2, 30, 2.0])
     return metrics.evaluate(lambda x: CODES["rotated"](x) * units, FactorPictures(), SCALED, seed=0)
 
 
@@ -116,7 +116,7 @@ def test_constants_say_nothing_and_nothing_breaks(results):
 
 @pytest.mark.parametrize("name", SCALED)
 def test_a_latents_scale_does_not_matter(results, scaled, name):
-    # DCI's trees bin by quantiles, the classifier starts elsewhere: a little may differ.
+    # Rounding decides between splits as good, and the classifier starts elsewhere.
     within = 0.01 if name in ("dci", "beta-vae-paper") else 1e-9
     assert scaled[name]["score"] == pytest.approx(results["rotated"][name]["score"], abs=within)
 
@@ -202,7 +202,7 @@ def test_dci_agrees_with_the_exact_trees():
     for factor in (0, 2):
         exact = GradientBoostingClassifier(random_state=0)
         exact.fit(encoded.train.codes, encoded.train.factors[:, factor])
-        assert np.abs(ours[:, factor] - exact.feature_importances_).max() < 0.06
+        assert np.abs(ours[:, factor] - exact.feature_importances_).max() < 0.01
 
 
 def test_a_forest_explains_what_a_latent_tells_of_a_factors_number():

@@ -19,6 +19,7 @@ from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
 from betavae.study.kinds import kind, who
+from betavae.study.protocols import NOTE
 from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
@@ -122,6 +123,25 @@ def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path)
     assert text.count("\n") == 4 and "| PCA |" in text
     assert f"{100 * beta_vae['scores']['beta-vae']['mean']:.1f}" in text
     assert len({len(line) for line in table_text(summary).splitlines()}) == 1
+
+
+def test_what_an_earlier_protocol_gave_is_not_set_beside_what_is_measured_now(three_seeds):
+    """A run of which FactorVAE's silent latents had a vote keeps its number under another name."""
+    for path in three_seeds.glob(f"conv-beta-vae-beta4-seed*/{SCORES}"):
+        run = json.loads(path.read_text())
+        del run["metrics"]["factor-vae"]["latents"]
+        path.write_text(json.dumps(run))
+    now, before = summarise(read_runs(three_seeds), {})["models"]
+    assert {"factor-vae", "dci", "dci-completeness"} <= now["scores"].keys()
+    assert not {"factor-vae", "dci", "dci-completeness"} & before["scores"].keys()
+    given = before["scores"]["factor-vae-unpruned"]
+    assert before["scores"]["dci-histogram-informativeness"]["mean"] > 0
+    table = markdown({"models": [now, before], "baselines": []})
+    first, second = (line for line in table.splitlines() if "(β = " in line)
+    assert "†" not in first and f"{given['mean']:.3f} ± {given['sd']:.3f} †" in second
+    assert second.count("†") == 2 and NOTE in table
+    alone = {"models": [now], "baselines": []}
+    assert "†" not in markdown(alone) and "†" not in table_text(alone)
 
 
 def test_a_study_goes_on_from_an_earlier_one(three_seeds):

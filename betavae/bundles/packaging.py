@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from betavae.bundles.card import model_card
 from betavae.bundles.files import write_json, written_whole
 from betavae.bundles.latents import describe_latents
 from betavae.machine.version import code_version
+from betavae.metrics import evaluate as score_codes
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.renderer import evaluate_renderer
-from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
+from betavae.metrics.shapes import PROTOCOL, evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
 from betavae.renderer import Renderer, loading
@@ -91,10 +93,22 @@ def _save_figure(figure: Image.Image, path: Path) -> None:
     figure.point(lambda value: value | 1).save(path, optimize=True)
 
 
-def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
-    """Compute every score, write metrics.json and the model card that quotes it."""
+def measure(
+    folder: Path,
+    vae: VAE,
+    training,
+    validation,
+    seed: int = 0,
+    known: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    """Compute every score, write metrics.json and the model card that quotes it.
+
+    known  the tolerances, where they are not to be measured: most of the time goes into them
+    """
     metrics = evaluate(vae, training, validation, seed)
-    if "tolerance" not in metrics:
+    if known is not None:
+        metrics["tolerance"] = known
+    elif "tolerance" not in metrics:
         metrics["tolerance"] = tolerance(vae, training)
     if (folder / loading.NAME).is_file():
         renderer = Renderer.from_pretrained(folder)
@@ -102,6 +116,30 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
     metrics["code_version"] = code_version()
     _write_scores(folder, metrics)
     return metrics
+
+
+def measure_again(
+    folder: Path, vae: VAE, source, names: Sequence[str], known: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """Some factor metrics of a bundle, on the pictures of its other scores, which stay as they are;
+    for when a metric's protocol has changed. metrics.json says, as "measured_again", which code
+    measured which.
+
+    known  the tolerances, where they are not to be measured
+    """
+    metrics = scored_again(json.loads((folder / "metrics.json").read_text()), vae, source, names)
+    metrics["tolerance"] |= tolerance(vae, source, names) if known is None else known
+    version = code_version()
+    metrics["measured_again"] = metrics.get("measured_again", {}) | dict.fromkeys(names, version)
+    _write_scores(folder, metrics)
+    return metrics
+
+
+def scored_again(metrics: dict[str, Any], vae: VAE, source, names: Sequence[str]) -> dict[str, Any]:
+    """What metrics.json holds, with some of the factor metrics as they are now."""
+    found = score_codes(lambda x: vae.encode(x).mean, source, names, metrics["seed"])
+    metrics = metrics | {"protocol": PROTOCOL, "metrics": metrics["metrics"] | found}
+    return metrics | {"scores": flat_scores(metrics)}
 
 
 def measure_renderer(folder: Path, training, validation, seed: int = 0) -> dict[str, Any]:

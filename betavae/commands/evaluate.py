@@ -7,6 +7,7 @@ from pathlib import Path
 
 from betavae.bundles import bundle
 from betavae.commands.options import add_data, splits
+from betavae.metrics import METRICS
 from betavae.training.growth import close
 
 
@@ -29,6 +30,20 @@ def add(commands) -> None:
         action="store_true",
         help="the renderer's part alone (it is measured with the rest, if the bundle has one)",
     )
+    parser.add_argument(
+        "--scores",
+        nargs="+",
+        choices=tuple(METRICS),
+        metavar="SCORE",
+        help=f"2D shapes: measure these alone, and leave the others as they are: "
+        f"{', '.join(METRICS)}",
+    )
+    parser.add_argument(
+        "--keep-tolerance",
+        action="store_true",
+        help="2D shapes: leave the stored tolerances (how much a score may differ when other "
+        "pictures are drawn) as they are; measuring them takes four of five minutes",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
     parser.add_argument(
         "--card-only",
@@ -44,12 +59,12 @@ def add(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from betavae.bundles.packaging import evaluate, measure, measure_renderer, write_card
+    from betavae.bundles import packaging
     from betavae.metrics.renderer import evaluate_renderer
 
     loaded = bundle.load(options.bundle)
     if options.card_only:
-        write_card(loaded.folder, loaded.metrics)
+        packaging.write_card(loaded.folder, loaded.metrics)
         print(loaded.folder / "README.md")
         return
     data = splits(loaded.config["data"]["name"], options.root)
@@ -57,20 +72,20 @@ def _evaluate(options: argparse.Namespace) -> None:
         if options.dry_run:
             print_renderer(evaluate_renderer(loaded.renderer, *data, seed=options.seed))
         else:
-            print_renderer(measure_renderer(loaded.folder, *data, seed=options.seed)["renderer"])
+            found = packaging.measure_renderer(loaded.folder, *data, seed=options.seed)
+            print_renderer(found["renderer"])
         return
     if options.close_silent:
         silent = [latent.index for latent in loaded.latents if not latent.active]
         close(loaded.vae, silent)
         print(f"closed: {', '.join(f'z{index}' for index in silent) or 'none, all are active'}")
-    if options.dry_run or options.close_silent:
-        metrics = evaluate(loaded.vae, *data, seed=options.seed)
-    else:
-        metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)
+    metrics = _measured(loaded, data, options)
     stored, tolerance = loaded.metrics["scores"], loaded.metrics["tolerance"]
     print(f"{loaded.title}\n{metrics['protocol']}\n")
     print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'tolerance':>10s}")
     for name, value in metrics["scores"].items():
+        if options.scores and not name.startswith(tuple(options.scores)):
+            continue
         within = f"{tolerance[name]:10.4g}" if name in tolerance else ""
         print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f} {within}")
     for name, best in metrics.get("attributes", {}).items():
@@ -79,6 +94,23 @@ def _evaluate(options: argparse.Namespace) -> None:
     if "renderer" in metrics:
         print()
         print_renderer(metrics["renderer"])
+
+
+def _measured(loaded, data, options: argparse.Namespace) -> dict:
+    """metrics.json as it is now: written, but for a dry run."""
+    from betavae.bundles import packaging
+
+    stored, vae, dry = loaded.metrics, loaded.vae, options.dry_run or options.close_silent
+    known = stored["tolerance"] if options.keep_tolerance else None
+    if not options.scores:
+        if dry:
+            return packaging.evaluate(vae, *data, seed=options.seed)
+        return packaging.measure(loaded.folder, vae, *data, seed=options.seed, known=known)
+    if "metrics" not in stored:
+        raise ValueError(f"{loaded.name} is not of 2D shapes: leave --scores out.")
+    if dry:
+        return packaging.scored_again(stored, vae, data[0], options.scores)
+    return packaging.measure_again(loaded.folder, vae, data[0], options.scores, known)
 
 
 def print_renderer(measured: dict) -> None:

@@ -46,6 +46,11 @@ def add(commands) -> None:
         "as weights/shapes2d-vae",
     )
     parser.add_argument(
+        "--baselines",
+        action="store_true",
+        help="with --add: measure the baselines too, and replace those of the study",
+    )
+    parser.add_argument(
         "--baseline-seeds",
         type=positive,
         default=3,
@@ -83,13 +88,13 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
     for run in map(read_bundle, options.bundles):
         known.setdefault(run["name"], run)  # of a bundle whose run is at hand, the run itself
     runs = list(known.values())
-    if not runs:
+    if not runs and not (options.add and options.baselines):
         raise ValueError(
             f"{options.runs} has no measured run; `python -m betavae grid` makes them."
         )
     earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
-    if not kept.is_file() and not earlier:
+    if not kept.is_file() and (options.baselines or not earlier):
         with tqdm(desc="baselines", unit="baseline") as bar:
             found = measure_baselines(
                 Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()

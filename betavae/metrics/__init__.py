@@ -1,12 +1,26 @@
 """From a code function and a factor source to scores with their parts.
 
-`evaluate(code_function, factor_source, names)` is all that most need. Each metric is a function of
-the two pools of codes that one encoding pass gives, and of its own random generator, so that a
-score depends on the seed and not on which other metrics are asked for.
+`evaluate(code_function, factor_source, names)` is all that most need, and it takes any encoder:
+here ten principal components, and there may stand a network, a model of `timm` or of the Hub, or a
+peer's checkpoint, as any function from pictures to codes will do.
+
+    from sklearn.decomposition import PCA
+    from betavae import data, metrics
+
+    shapes = data.Shapes2D()
+    pca = PCA(10).fit(shapes.images(shapes.sample_factors(10_000)).flatten(1))
+    scores = metrics.evaluate(lambda images: pca.transform(images.flatten(1)), shapes, ["mig"])
+
+Then scores["mig"]["score"] is a number, and scores["mig"]["per_factor"] says where it comes from. A
+network wants `.eval()` first; of a posterior, give the mean.
+
+Each metric is a function of the two pools of codes that one encoding pass gives, and of its own
+random generator, so that a score depends on the seed and not on which other metrics are asked for.
 """
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -25,10 +39,11 @@ from betavae.metrics.codes import (
     Progress,
     encode,
     split,
+    varies,
 )
 from betavae.metrics.dci import dci, dci_forest
-from betavae.metrics.factor_vae import factor_vae
-from betavae.metrics.irs import irs
+from betavae.metrics.factor_vae import factor_vae, factor_vae_relative
+from betavae.metrics.irs import irs, irs_dlib
 from betavae.metrics.mig import mig
 from betavae.metrics.modularity import explicitness, modularity
 from betavae.metrics.sap import sap
@@ -45,6 +60,11 @@ METRICS = {
     "explicitness": explicitness,
     "irs": irs,
 }
+BY_NAME = {  # other readings of two of them, measured when asked for
+    "factor-vae-relative": factor_vae_relative,
+    "irs-dlib": irs_dlib,
+}
+COMPARES = ("beta-vae", "beta-vae-paper", "factor-vae", "factor-vae-relative", "modularity")
 
 
 def evaluate(
@@ -56,12 +76,17 @@ def evaluate(
 ) -> dict[str, dict[str, Any]]:
     """{name: {"score": float, ...parts}} for each of `names`, by one encoding of 45,000 pictures.
 
+    A factor that does not vary is left out of every score; the parts then say, as "factors", which
+    places of factor_sizes are in them. A code that is constant scores 0, or is at chance.
+
     code_function  float pictures (N, C, 64, 64) in [0, 1] -> codes (N, L), array or tensor
     factor_source  anything with factor_sizes, sample_factors(n, generator), images(factors)
+    names          of METRICS, all by default, and of BY_NAME
     progress       called with (share done, what is being done)
-    Raises ValueError for an unknown name and for codes that are not finite.
+    Raises ValueError for an unknown name, for codes that have another shape or are not real, finite
+    and of a size that can be squared, and for metrics that compare factors where there is only one.
     """
-    _check(names)
+    _check(names, [place for place, size in enumerate(factor_source.factor_sizes) if size > 1])
     ahead = (lambda share, what: progress(share / 2, what)) if progress else None
     encoded = encode(code_function, factor_source, seed, progress=ahead)
     behind = (lambda share, what: progress((1 + share) / 2, what)) if progress else None
@@ -75,7 +100,9 @@ def score(
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """`evaluate` on codes that are there already. Factors of one value are left out."""
-    _check(names)
+    _check(names, encoded.varying().places)
+    if not varies(encoded.train.codes).any():
+        warnings.warn("No latent of these codes varies: they say nothing.", stacklevel=2)
     results = {}
     for done, name in enumerate(names):
         if progress:
@@ -84,14 +111,44 @@ def score(
         # The paper's protocol passes over the first factor, the shape, whatever it does.
         told = encoded.varying(keep=(0,) if name == "beta-vae-paper" else ())
         with threadpool_limits(1):  # thousands of tiny loops: threads would wait for each other
-            results[name] = METRICS[name](told, own)
+            found = (METRICS | BY_NAME)[name](told, own)
+        left = {} if told is encoded else {"factors": list(told.places)}
+        results[name] = _plain({**found, **left})
     return results
 
 
-def _check(names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in METRICS]
-    if unknown:
-        raise ValueError(f"There is no metric {unknown[0]!r}; there are {', '.join(METRICS)}.")
+def _check(names: Sequence[str], varying: Sequence[int]) -> None:
+    """`varying`: places of the factors that have more than one value."""
+    for name in names:
+        if name not in METRICS | BY_NAME:
+            known = ", ".join([*METRICS, *BY_NAME])
+            raise ValueError(f"There is no metric {name!r}; there are {known}.")
+        # The paper's protocol leaves out the first factor.
+        asked = [place for place in varying if place > 0 or name != "beta-vae-paper"]
+        if len(asked) < (2 if name in COMPARES else 1):
+            raise ValueError(
+                f"The metric {name!r} needs more factors that vary than this source has "
+                f"({len(asked)} that it could use); leave it out of `names`."
+            )
 
 
-__all__ = ["METRICS", "Codes", "Encoded", "encode", "evaluate", "score", "split"]
+def _plain(parts: Any) -> Any:
+    """Without minus zeros, which would be printed."""
+    if isinstance(parts, dict):
+        return {name: _plain(part) for name, part in parts.items()}
+    if isinstance(parts, list):
+        return [_plain(part) for part in parts]
+    return parts + 0.0 if isinstance(parts, float) else parts
+
+
+__all__ = [
+    "BY_NAME",
+    "COMPARES",
+    "METRICS",
+    "Codes",
+    "Encoded",
+    "encode",
+    "evaluate",
+    "score",
+    "split",
+]

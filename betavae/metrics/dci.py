@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from betavae.metrics.codes import Encoded
+from betavae.metrics.boosting import boosted_trees
+from betavae.metrics.codes import Encoded, varies
 
 TRAIN, TEST = 10_000, 5_000
 DEPTHS = (4, 2, 4, 2, 2)  # of the forests that tell shape, scale, orientation, x and y
@@ -17,32 +17,29 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     """How much each latent matters to one factor alone (D), each factor to one latent alone (C).
 
     R (L, F) is the importance of each latent for predicting each factor by gradient-boosted trees
-    (100 rounds, depth 3, rate 0.1, as in disentanglement_lib; over histograms of 255 bins, because
-    the exact trees take ten minutes). D = Σ_l ρ_l (1 - H_F(R_l / ΣR_l)), ρ_l = ΣR_l / ΣR, and C
-    likewise over columns; H_F is the entropy to the base of the number of terms (section 2 there).
-    Fitted on 10,000 pictures, informativeness is the accuracy on 5,000 others.
+    (100 rounds, depth 3, rate 0.1, as in disentanglement_lib; by `betavae.metrics.boosting`, whose
+    D is within 0.002 of scikit-learn's exact trees on served codes, in a fourth of their time).
+    D = Σ_l ρ_l (1 - H_F(R_l / ΣR_l)), ρ_l = ΣR_l / ΣR, and C likewise over columns; H_F is the
+    entropy to the base of the number of terms (section 2 there). Fitted on 10,000 pictures,
+    informativeness is the accuracy on 5,000 others.
 
     Score: D. Parts: `completeness`, `informativeness`, `per_latent`, `per_factor` (completeness),
     `accuracy` (F,), `importance` (L, F).
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    def trees(factor: int) -> HistGradientBoostingClassifier:
-        return HistGradientBoostingClassifier(
-            max_iter=100,
-            max_depth=3,
-            learning_rate=0.1,
-            min_samples_leaf=1,
-            early_stopping=False,
-            random_state=int(generator.integers(2**31)),
+    train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
+    kept = varies(train.codes)
+    kept[0] |= not kept.any()  # trees of one leaf need a latent, too
+    importance, accuracy = np.zeros((len(kept), len(encoded.sizes))), []
+    for factor, (values, truth) in enumerate(zip(train.factors.T, test.factors.T, strict=True)):
+        importance[kept, factor], guess = boosted_trees(
+            train.codes[:, kept], values, test.codes[:, kept], generator
         )
-
-    importance, accuracy = _fitted(encoded, trees, _gains)
+        accuracy.append(float((guess == truth).mean()))
     return {
         **_scores(importance),
         "informativeness": float(np.mean(accuracy)),
         "accuracy": accuracy,
-        "pictures": _pictures(encoded),
+        "pictures": [len(train), len(test)],
     }
 
 
@@ -59,33 +56,22 @@ def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    def forest(factor: int) -> RandomForestRegressor:
-        return RandomForestRegressor(
-            max_depth=DEPTHS[factor] if factor < len(DEPTHS) else max(DEPTHS),
-            random_state=int(generator.integers(2**31)),
-        )
-
-    importance, explained = _fitted(encoded, forest, lambda fitted: fitted.feature_importances_)
-    return {**_scores(importance), "explained": explained, "pictures": _pictures(encoded)}
-
-
-def _fitted(
-    encoded: Encoded, model: Callable[[int], Any], weigh: Callable[[Any], np.ndarray]
-) -> tuple[np.ndarray, list[float]]:
-    """R (L, F), which `weigh` reads off a `model` of each factor, and each one's score (F,) on the
-    pictures that it was not fitted on."""
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
-    importance, scores = np.zeros((train.codes.shape[1], len(encoded.sizes))), []
-    for factor in range(len(encoded.sizes)):
-        fitted = model(factor).fit(train.codes, train.factors[:, factor])
-        importance[:, factor] = weigh(fitted)
-        scores.append(float(fitted.score(test.codes, test.factors[:, factor])))
-    return importance, scores
-
-
-def _pictures(encoded: Encoded) -> list[int]:
-    """How many were fitted on, and how many tested on."""
-    return [len(encoded.train.first(TRAIN)), len(encoded.test.first(TEST))]
+    # scikit-learn's trees take differences below 1e-7 for none; powers of two cost no digit.
+    unit = 2.0 ** np.frexp(np.ptp(train.codes, axis=0))[1]
+    importance, explained = [], []
+    for factor, place in enumerate(encoded.places):
+        forest = RandomForestRegressor(
+            max_depth=DEPTHS[place] if place < len(DEPTHS) else max(DEPTHS),
+            random_state=int(generator.integers(2**31)),
+        ).fit(train.codes / unit, train.factors[:, factor])
+        importance.append(forest.feature_importances_)
+        explained.append(float(forest.score(test.codes / unit, test.factors[:, factor])))
+    return {
+        **_scores(np.stack(importance, axis=1)),
+        "explained": explained,
+        "pictures": [len(train), len(test)],
+    }
 
 
 def _scores(importance: np.ndarray) -> dict[str, Any]:
@@ -102,20 +88,7 @@ def _scores(importance: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _gains(trees: Any) -> np.ndarray:
-    """(L,) share of each latent in the loss that all splits removed; 0 where nothing was split.
-
-    scikit-learn keeps each split's gain but has no public name for their sum.
-    """
-    gains = np.zeros(trees.n_features_in_)
-    for trees_of_a_round in trees._predictors:
-        for tree in trees_of_a_round:
-            splits = tree.nodes[tree.nodes["is_leaf"] == 0]
-            np.add.at(gains, splits["feature_idx"], splits["gain"])
-    return gains / gains.sum() if gains.sum() > 0 else gains
-
-
 def _unevenness(matrix: np.ndarray) -> np.ndarray:
     """1 - entropy of each row as a distribution, to the base of its length; 0 for empty rows."""
     p = (matrix + 1e-11) / (matrix + 1e-11).sum(1, keepdims=True)
-    return 1 + (p * np.log(p)).sum(1) / np.log(max(2, matrix.shape[1]))
+    return np.maximum(0, 1 + (p * np.log(p)).sum(1) / np.log(max(2, matrix.shape[1])))

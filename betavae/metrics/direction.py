@@ -8,6 +8,8 @@ BETTER = {
     **dict.fromkeys(("beta-vae", "beta-vae-paper", "factor-vae", "mig", "sap", "irs"), max),
     **dict.fromkeys(("dci", "dci-forest", "dci-completeness", "dci-informativeness"), max),
     **dict.fromkeys(("modularity", "explicitness"), max),
+    **dict.fromkeys(("factor-vae-relative", "irs-dlib"), max),
+    **dict.fromkeys(("factor-vae-unpruned", "dci-histogram"), max),
     **dict.fromkeys(("reconstruction", "mse"), min),
 }
 ARROWS = {max: " ↑", min: " ↓", None: ""}

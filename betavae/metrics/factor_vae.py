@@ -6,26 +6,40 @@ from typing import Any
 
 import numpy as np
 
-from betavae.metrics.codes import Alike, Codes, Encoded
+from betavae.metrics.codes import Alike, Codes, Encoded, varies
 
 TRAIN, TEST, GROUP = 10_000, 5_000, 64
+SILENT = 0.05  # standard deviation below which a latent has no vote: `prune_dims.threshold` there
 
 
 def factor_vae(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
     """Accuracy of a majority vote that tells which factor was held fixed (section 4.1 there).
 
-    A point: 64 pictures that share one factor's value; the latent whose variance over them,
-    relative to its variance over all, is smallest votes. 10,000 points decide which factor each
-    latent stands for, 5,000 others are counted. Constant latents have no vote; 0 if all are.
+    A point: 64 different pictures that share one factor's value; the latent whose variance over
+    them, relative to its variance over all, is smallest votes. 10,000 points decide which factor
+    each latent stands for, 5,000 others are counted. As in disentanglement_lib's studies, a latent
+    whose standard deviation is below 0.05 has no vote: it has collapsed to the prior, and what
+    little its mean moves would be magnified. The score is 0 if all have.
 
-    Parts: `votes` (L, F) of the first points, `confusion` (F, F) of the second (true, voted).
+    Parts: `latents` that vote, `votes` (L, F) of the first points, `confusion` (F, F) of the second
+    (true, voted).
     """
-    variance = encoded.train.codes.var(0)
-    kept = np.flatnonzero(variance > 1e-12)
+    return _score(encoded, generator, SILENT)
+
+
+def factor_vae_relative(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
+    """The same, of codes in any unit: latents vote whose standard deviation is at least 0.05 of the
+    largest. Not comparable with published scores where a code has weak latents."""
+    return _score(encoded, generator, SILENT * encoded.train.codes.std(0, ddof=1).max())
+
+
+def _score(encoded: Encoded, generator: np.random.Generator, least: float) -> dict[str, Any]:
+    variance = encoded.train.codes.var(0, ddof=1)
+    kept = np.flatnonzero((np.sqrt(variance) >= least) & varies(encoded.train.codes))
     factors = len(encoded.sizes)
     votes = np.zeros((len(variance), factors), int)
     if not len(kept):
-        return {"score": 0.0, "votes": votes.tolist(), "confusion": []}
+        return {"score": 0.0, "latents": [], "votes": votes.tolist(), "confusion": []}
     fixed, latent = _votes(encoded.train, encoded.sizes, kept, variance, TRAIN, generator)
     np.add.at(votes, (latent, fixed), 1)
     voted = votes.argmax(1)
@@ -34,23 +48,25 @@ def factor_vae(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     np.add.at(confusion, (fixed, voted[latent]), 1)
     return {
         "score": float(np.trace(confusion) / confusion.sum()),
+        "latents": kept.tolist(),
         "votes": votes.tolist(),
         "confusion": confusion.tolist(),
         "points": [TRAIN, TEST],
         "group": GROUP,
+        "least_deviation": float(least),
     }
 
 
 def _votes(pool: Codes, sizes, kept, variance, points: int, generator: np.random.Generator):
     """The factor that was fixed and the latent that varied least, both (points,)."""
+    groups = [Alike(pool, factor, size) for factor, size in enumerate(sizes)]
+    for factor, alike in enumerate(groups):
+        if not len(alike.shared):
+            raise ValueError(
+                f"No two of {len(pool):,} pictures share a value of factor {factor}, which the "
+                "FactorVAE score holds fixed; encode more pictures."
+            )
     fixed = generator.integers(len(sizes), size=points)
-    latent = np.empty(points, int)
-    for factor, size in enumerate(sizes):
-        rows = np.flatnonzero(fixed == factor)
-        first = generator.integers(len(pool), size=len(rows))
-        groups = Alike(pool, factor, size).partners(
-            np.broadcast_to(first[:, None], (len(rows), GROUP)), generator
-        )
-        spread = pool.codes[:, kept][groups].var(1, ddof=1) / variance[kept]
-        latent[rows] = kept[spread.argmin(1)]
-    return fixed, latent
+    codes = pool.codes[:, kept] / np.sqrt(variance[kept])
+    latent = [codes[groups[f].group(GROUP, generator)].var(0, ddof=1).argmin() for f in fixed]
+    return fixed, kept[np.array(latent)]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from betavae.metrics.codes import varies
+
 BINS = 20  # of equal width, a latent
 
 
 def discretise(codes: np.ndarray, bins: int = BINS) -> np.ndarray:
     """(N, L) -> integers (N, L) in [0, bins): each latent's range cut into equal parts.
 
-    A latent that does not vary beyond rounding falls into one bin.
+    A value on an edge falls where np.histogram's edges say, as in disentanglement_lib. A latent
+    that does not vary beyond rounding falls into one bin.
     """
-    low, high = codes.min(0), codes.max(0)
-    width = np.where(high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high)), high - low, np.inf)
-    return np.minimum((codes - low) / width * bins, bins - 1).astype(np.int64)
+    binned = np.zeros(codes.shape, np.int64)
+    for latent in np.flatnonzero(varies(codes)):
+        edges = np.histogram_bin_edges(codes[:, latent], bins)
+        binned[:, latent] = np.searchsorted(edges[:-1], codes[:, latent], side="right") - 1
+    return binned
 
 
 def entropy(values: np.ndarray) -> float:

@@ -17,7 +17,9 @@ def mig(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
 
     z_(1), z_(2) are the two latents that tell most about factor k. 10,000 pictures, 20 bins a
     latent. 1 where each factor is in one latent alone; 0 for codes that are constant, and for codes
-    in which two latents tell the same.
+    in which two latents tell the same. A mean over four factors, as some papers give it for 2D
+    shapes, is not to be set beside a mean over five: the served code that was grown by 1 has
+    0.530 without the shape and 0.462 with it.
 
     Parts: `per_factor` (F,), `information` (L, F) in nats, `entropy` (F,) in nats.
     """

@@ -24,7 +24,7 @@ def modularity(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     squares = information_matrix(pool.codes, pool.factors) ** 2
     best = squares.max(1)
     others = (squares.sum(1) - best) / (np.maximum(best, 1e-24) * max(1, squares.shape[1] - 1))
-    scores = np.where(best > 0, 1 - others, 0)
+    scores = np.where(best > 0, np.maximum(0, 1 - others), 0)
     return {"score": float(scores.mean()), "per_latent": scores.tolist(), "pictures": len(pool)}
 
 
@@ -33,7 +33,9 @@ def explicitness(encoded: Encoded, generator: np.random.Generator) -> dict[str, 
     regression from all latents: section 3 there, without its rescaling, as in disentanglement_lib.
 
     Fitted on 10,000 pictures, measured on 5,000 others. 1 where each value can be read off, 0.5 at
-    chance. Parts: `per_factor` (F,).
+    chance. Figures published before 2020 are not comparable: scikit-learn's default was another
+    classifier then, one against the rest by liblinear, where this is one softmax over all values.
+    Parts: `per_factor` (F,).
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score

@@ -18,7 +18,9 @@ from betavae.model import VAE
 FACTOR_CHOICES = {"4 factors": (1, 2, 3, 4), "5 factors": (0, 1, 2, 3, 4)}
 PROTOCOL = (
     f"factor metrics on posterior means of {TRAIN:,} + {TEST:,} pictures drawn from all "
-    "combinations of the factors, with the sample sizes of disentanglement_lib; PSNR = -10 log10 "
+    "combinations of the factors, with the sample sizes of disentanglement_lib, and, as in its "
+    "studies, no vote in the FactorVAE score for latents whose standard deviation is below 0.05; "
+    "IRS over the factors' own values, as in its paper; PSNR = -10 log10 "
     "of the mean squared error, KL and -log p in nats a picture, over the validation split, "
     f"posterior means decoded without noise; a latent is active from {ACTIVE_NATS} nats of mean KL"
 )
@@ -30,7 +32,11 @@ TITLES = {  # of every score, for people
     "sap": "SAP",
     "modularity": "Modularity",
     "explicitness": "Explicitness",
-    "irs": "IRS",
+    "irs": "IRS, factors as they are",
+    "irs-dlib": "IRS, factors in 20 bins (disentanglement_lib)",
+    "factor-vae-relative": "FactorVAE score, silence relative to the strongest latent",
+    "factor-vae-unpruned": "FactorVAE score, all latents voting (earlier protocol)",
+    "dci-histogram": "DCI by histogram trees (earlier protocol)",
     "beta-vae": "β-VAE metric, 5 factors",
     "beta-vae-paper": "β-VAE metric, 4 factors",
     "reconstruction": "−log p(x|z), nats",
@@ -76,7 +82,7 @@ def flat_scores(result: dict[str, Any]) -> dict[str, float]:
     scores |= {name: parts["score"] for name, parts in result["metrics"].items()}
     for part in ("completeness", "informativeness"):
         scores[f"dci-{part}"] = result["metrics"]["dci"][part]
-    return {k: round(v, 5) if isinstance(v, float) else v for k, v in scores.items()}
+    return {k: round(v, 5) + 0.0 if isinstance(v, float) else v for k, v in scores.items()}
 
 
 def tolerance(

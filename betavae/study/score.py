@@ -15,6 +15,7 @@ from betavae.machine.version import code_version
 from betavae.metrics.shapes import evaluate_shapes
 from betavae.model import VAE
 from betavae.study.kinds import kind
+from betavae.study.protocols import named
 from betavae.training import checkpoints
 
 SCORES, CODES = "scores.json", "codes.safetensors"
@@ -59,7 +60,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
     loaded = load_shapes(folder)
     try:
         config = {k: v for k, v in loaded.config["training"].items() if k != "steps_done"}
-        return {
+        run = {
             **{part: loaded.metrics[part] for part in MEASURED},
             "config": config,
             "seconds": loaded.config["seconds"],
@@ -70,6 +71,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
             "name": f"{kind(config)}-seed{config['seed']}",
             "folder": None,
         }
+        return named(run)
     except KeyError as error:
         raise BundleError(f"The bundle {loaded.name} is damaged: it lacks {error}.") from error
 
@@ -78,7 +80,6 @@ def read_runs(root: Path) -> list[dict[str, Any]]:
     """The scores of every measured run under `root`, each with its "name" and "folder"."""
     runs = []
     for path in sorted(root.glob(f"*/{SCORES}")):
-        runs.append(
-            {**json.loads(path.read_bytes()), "name": path.parent.name, "folder": path.parent}
-        )
+        run = named(json.loads(path.read_bytes()))
+        runs.append({**run, "name": path.parent.name, "folder": path.parent})
     return runs

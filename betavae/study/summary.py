@@ -15,9 +15,10 @@ from betavae import metrics
 from betavae.machine.version import code_version
 from betavae.metrics.baselines import BASELINES
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
-from betavae.metrics.shapes import FACTOR_CHOICES
+from betavae.metrics.shapes import FACTOR_CHOICES, PROTOCOL
 from betavae.metrics.udr import udr
 from betavae.study.kinds import by_kind, is_long, is_plain, pictures, weighted, who
+from betavae.study.protocols import BEFORE, PARTS
 from betavae.study.score import CODES, read_runs
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.config import TrainingConfig, fresh_rounds, log_beta_norm, title
@@ -57,6 +58,7 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
         "sweep": [_point(run) for run in runs if run["config"]["architecture"] == "conv"],
+        "protocol": PROTOCOL,
         "code_version": code_version(),
     }
 
@@ -146,11 +148,12 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     objective, plain = weighted(config), is_plain(config)
     scores = {
         name: spread([run["metrics"][name]["score"] for run in group])
-        for name in metrics.METRICS
+        for name in (*metrics.METRICS, *BEFORE.values())
         if all(name in run["metrics"] for run in group)  # earlier runs lack the newest
     }
-    for part in ("completeness", "informativeness"):
-        scores[f"dci-{part}"] = spread([run["metrics"]["dci"][part] for run in group])
+    for trees in scores.keys() & {"dci", BEFORE["dci"]}:
+        for part in PARTS:
+            scores[f"{trees}-{part}"] = spread([run["metrics"][trees][part] for run in group])
     row = {
         "architecture": config["architecture"],
         "kind": objective,

@@ -8,6 +8,7 @@ from typing import Any
 
 from betavae.bundles import bundle, places
 from betavae.study.kinds import who
+from betavae.study.protocols import BEFORE, NOTE, dated
 
 COLUMNS = (  # score, heading
     ("beta-vae-paper", "β-VAE metric, 4 factors"),
@@ -18,7 +19,7 @@ COLUMNS = (  # score, heading
     ("sap", "SAP"),
     ("modularity", "Modularity"),
     ("explicitness", "Explicitness"),
-    ("irs", "IRS"),
+    ("irs", "IRS, factors as they are"),
 )
 PER_CENT = ("beta-vae-paper", "beta-vae")
 
@@ -30,11 +31,11 @@ def study_folder() -> Path:
 
 
 def read_study(folder: Path | None = None) -> dict[str, Any]:
-    """The study.json of `folder`, by default of weights/shapes2d-study. Raises BundleError, in one
-    sentence, without it."""
+    """The study.json of `folder`, by default of weights/shapes2d-study, its scores named by their
+    protocol. Raises BundleError, in one sentence, without it."""
     path = (folder or study_folder()) / "study.json"
     try:
-        return json.loads(path.read_bytes())
+        return dated(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise bundle.BundleError(
             f"{path} cannot be read ({error}); `python -m betavae study` makes it."
@@ -42,7 +43,8 @@ def read_study(folder: Path | None = None) -> dict[str, Any]:
 
 
 def rows(study: dict[str, Any]) -> list[list[str]]:
-    """The headings, then a row a model and a baseline, as text."""
+    """The headings, then a row a model and a baseline, as text; what an earlier protocol gave has
+    the mark of `protocols.NOTE`."""
     table = [["", "seeds", "paper", *(heading for _, heading in COLUMNS)]]
     for model in study["models"]:
         table.append(_row(who(model), model))
@@ -58,23 +60,37 @@ def as_markdown(table: list[list[str]]) -> str:
     """A head and its rows as a table of Markdown."""
     head, *body = table
     lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _noted("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
 def table_text(study: dict[str, Any]) -> str:
     """The table for a terminal."""
     table = rows(study)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(z))
-        for z in (list(zip(row, widths, strict=True)) for row in table)
+    return _noted(
+        "\n".join(
+            "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(z))
+            for z in (list(zip(row, widths, strict=True)) for row in table)
+        )
     )
 
 
 def _row(title: str, found: dict[str, Any]) -> list[str]:
     paper = f"{found['paper']:.2f}" if found.get("paper") else "–"
-    cells = [cell(found["scores"].get(name), name in PER_CENT) for name, _ in COLUMNS]
+    cells = [_score(found["scores"], name) for name, _ in COLUMNS]
     return [title, str(len(found["seeds"])), paper, *cells]
+
+
+def _score(scores: dict[str, Any], name: str) -> str:
+    """The cell of a score, with a dagger where only its earlier protocol was measured."""
+    before = scores.get(BEFORE.get(name))
+    if name in scores or before is None:
+        return cell(scores.get(name), name in PER_CENT)
+    return f"{cell(before, name in PER_CENT)} †"
+
+
+def _noted(text: str) -> str:
+    return f"{text}\n\n{NOTE}" if "†" in text else text
 
 
 def cell(score: dict[str, Any] | None, per_cent: bool, digits: int | None = None) -> str:

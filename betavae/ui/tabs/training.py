@@ -17,6 +17,7 @@ from betavae.metrics.direction import with_arrow
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.kinds import PARTS, named_chart
+from betavae.study.protocols import NOTE
 from betavae.study.table import read_study, rows
 from betavae.ui.parts.markup import notice, table
 
@@ -57,7 +58,8 @@ MEANING = (
 )
 AGAIN = (
     "**Measure a score again.** The app draws pictures, encodes them and computes the score. Seed "
-    "0 repeats the published measurement. This takes about half a minute."
+    "0 repeats the published measurement. This takes about half a minute, for DCI by boosted "
+    "trees a minute or two."
 )
 quiet: dict[str, Any] = {
     "api_visibility": "private",
@@ -74,7 +76,10 @@ def build(studio: Studio) -> None:
         gr.HTML(notice(str(error), wrong=True))
     else:
         gr.Markdown(f"{HEADLINE}\n\n{CELLS}\n\n{PARTS}")
-        gr.HTML(table(rows(study), "headline"), elem_id="headline")
+        lines = rows(study)
+        gr.HTML(table(lines, "headline"), elem_id="headline")
+        if "†" in str(lines):
+            gr.Markdown(NOTE)
         _curves(study)
         _sweep(study)
     _training_curves(studio)
