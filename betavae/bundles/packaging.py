@@ -127,7 +127,7 @@ def measure_again(
 
     known  the tolerances, where they are not to be measured
     """
-    metrics = scored_again(json.loads((folder / "metrics.json").read_text()), vae, source, names)
+    metrics = scored_again(json.loads((folder / "metrics.json").read_bytes()), vae, source, names)
     metrics["tolerance"] |= tolerance(vae, source, names) if known is None else known
     version = code_version()
     metrics["measured_again"] = metrics.get("measured_again", {}) | dict.fromkeys(names, version)
