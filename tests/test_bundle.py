@@ -94,7 +94,8 @@ class TestRoundTrip:
     def test_latents_and_codes_are_those_of_the_validation_faces(self, made):
         bundle = bundles.load(made[1])
         means, kl = encode_all(bundle.vae, CelebA(made[2], "validation", progress=False))
-        assert torch.equal(bundle.codes, means[stored_faces(len(means))])
+        # Up to rounding: a loaded model's convolutions add in another order.
+        assert torch.allclose(bundle.codes, means[stored_faces(len(means))], atol=1e-6)
         assert [latent.index for latent in bundle.latents] == list(range(6))
         for latent, column, its_kl in zip(bundle.latents, means.T, kl.mean(0), strict=True):
             assert latent.kl == pytest.approx(its_kl.item(), abs=1e-4)

@@ -16,6 +16,7 @@ from betavae.metrics.shapes import ROUNDING
 SERVED = [name for name in bundles.names() if name.startswith("shapes2d-")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "seed"), [*((name, 0) for name in SERVED), (SERVED[0], 5)])
 def test_a_served_bundle_reproduces_its_stored_scores(name, seed):
     """With the card's seed, and one with another: within the error that the card states."""
