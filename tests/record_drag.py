@@ -33,7 +33,6 @@ FRAMES = 36  # of a drag: there and back
 PAUSE = 5  # frames between two drags
 MILLISECONDS = 70  # a frame is shown
 WAIT = 150  # ms, for the answer to a move to be painted
-MARGIN = 14  # pixels around what is shown
 MOST_BYTES = 2_000_000
 # A hand that is seen: screenshots have no pointer. Its tip is at the mouse.
 POINTER = """() => {
@@ -56,7 +55,7 @@ class OneFace(Studio):
         return super().stored_face(self.face)
 
 
-def record(page, drags: list[tuple[str, int]], height: int) -> list[Image.Image]:
+def record(page, drags: list[tuple[str, int]]) -> list[Image.Image]:
     """Drag each slider, end to end and back to where it was; a frame a move."""
     page.get_by_role("slider").nth(1).wait_for()
     page.wait_for_timeout(4000)  # the first pictures and previews
@@ -65,17 +64,16 @@ def record(page, drags: list[tuple[str, int]], height: int) -> list[Image.Image]
         previews.uncheck()
     page.evaluate(POINTER)
     sliders = [_sliders(page, model).nth(place) for model, place in drags]
-    area = _area(page, sliders, height)
-    frames = [_frame(page, area)] * PAUSE
+    frames = [_frame(page)] * PAUSE
     for slider in sliders:
         for x, y in _path(slider):
             page.mouse.move(x, y)
             page.mouse.down()  # once: it stays down
             page.wait_for_timeout(WAIT)
-            frames.append(_frame(page, area))
+            frames.append(_frame(page))
         page.mouse.up()
         page.wait_for_timeout(5 * WAIT)
-        frames += [_frame(page, area)] * PAUSE
+        frames += [_frame(page)] * PAUSE
     return frames
 
 
@@ -99,23 +97,8 @@ def _path(slider) -> list[tuple[float, float]]:
     return points
 
 
-def _area(page, sliders, height: int) -> dict[str, float]:
-    """What is filmed, after scrolling: all pictures of models and all sliders that are dragged."""
-    pictures = page.get_by_role("img", name="β").all()
-    shown = [item for item in (*pictures, *sliders) if item.is_visible()]
-    top = min(item.bounding_box()["y"] for item in shown)
-    page.evaluate("y => scrollTo(0, scrollY + y)", top - 60)
-    page.wait_for_timeout(500)
-    boxes = [item.bounding_box() for item in shown]
-    left = min(box["x"] for box in boxes) - MARGIN
-    top = max(0, min(box["y"] for box in boxes) - 28)  # with what stands above
-    right = max(box["x"] + box["width"] for box in boxes) + MARGIN
-    bottom = max(box["y"] + box["height"] for box in boxes) + 32  # with captions below
-    return {"x": left, "y": top, "width": right - left, "height": min(bottom - top, height - top)}
-
-
-def _frame(page, area: dict[str, float]) -> Image.Image:
-    return Image.open(io.BytesIO(page.screenshot(clip=area))).convert("RGB")
+def _frame(page) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 
 def save(frames: list[Image.Image], path: Path, width: int) -> None:
@@ -146,7 +129,7 @@ def main() -> None:
         metavar="MODEL:PLACE",
         help="the sliders: each model's background, and the β-VAE's light",
     )
-    parser.add_argument("--window", type=int, nargs=2, default=(1280, 800), help="(1280 800)")
+    parser.add_argument("--window", type=int, nargs=2, default=(1280, 720), help="(1280 720)")
     parser.add_argument("--width", type=int, default=960, help="of the animation (960)")
     options = parser.parse_args()
     drags = [(m, int(place)) for m, _, place in (word.rpartition(":") for word in options.drag)]
@@ -156,7 +139,7 @@ def main() -> None:
     with served(layout.build(OneFace()), **layout.LAUNCH) as url, chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(url)
-        frames = record(page, drags, height)
+        frames = record(page, drags)
     save(frames, options.to, options.width)
 
 
