@@ -128,8 +128,15 @@ def test_some_scores_are_measured_again_and_the_others_stay(tmp_path, capsys, mo
     kept = json.loads(path.read_text())
     assert kept["measured_again"].keys() >= {"mig", "factor-vae"}
     assert kept["tolerance"] == before["tolerance"]
+    assert set(kept["tolerances_kept"]) >= {"mig", "factor-vae"}
+    card = (copy / "README.md").read_text()
+    assert (
+        "Measured again, by code version" in card
+        and "tolerances of `dci`, `factor-vae`, `mig`" in card
+    )
     assert cli.main(words) == 0
     found = json.loads(path.read_text())
+    assert not {"mig", "factor-vae"} & set(found["tolerances_kept"])
     for part in ("scores", "tolerance"):
         changed = {name for name in found[part] if found[part][name] != before[part][name]}
         assert changed == {"mig", "factor-vae"}, part

@@ -4,9 +4,9 @@ The model of scikit-learn's `GradientBoostingClassifier` with its defaults, whic
 disentanglement_lib's for DCI: 100 rounds at a rate of 0.1, and in each round, for every class, a
 tree of depth 3 that is split where the unweighted squared error of the residuals falls most. That
 one sorts every node anew, in every tree, and takes minutes where the classes are many. Here the
-values are sorted once, the trees of a round grow together, and only those stretches of a latent are
-looked at one by one that could hold a better split than the best between stretches: the splits are
-the same.
+values are sorted once, the trees of a round grow together, and of a latent only those stretches are
+looked at picture by picture that could hold a better split than the best between stretches: the
+splits are the same.
 
 `HistGradientBoostingClassifier` is another model: it splits by second-order gains, G²/H, and only
 between 255 bins. DCI asks how trees weigh latents that say little, and there both tell.
