@@ -19,6 +19,7 @@ from betavae import bundles, cli
 from betavae.bundles.card import model_card
 from betavae.commands import publish
 from betavae.commands.options import DEFAULTS, objective_settings
+from betavae.metrics import codes
 from betavae.training.config import TrainingConfig, config_from
 
 PROJECT = Path(__file__).parents[1]
@@ -113,6 +114,41 @@ def test_a_card_is_written_again_from_the_stored_scores(tmp_path, capsys):
     assert changed == {"README.md"}
     assert "| PSNR ↑ | 12.34 dB | ± 0.01 |" in (copy / "README.md").read_text(encoding="utf-8")
     assert cli.main(["evaluate", str(copy)]) == 1 and "needs --data" in capsys.readouterr().err
+
+
+def test_some_scores_are_measured_again_and_the_others_stay(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(codes, "TRAIN", 300)
+    monkeypatch.setattr(codes, "TEST", 200)
+    copy = shutil.copytree(PROJECT / "weights" / "shapes2d-vae", tmp_path / "shapes2d-vae")
+    path = copy / "metrics.json"
+    before = json.loads(path.read_text())
+    words = ["evaluate", str(copy), "--scores", "mig", "factor-vae"]
+    assert cli.main([*words, "--dry-run"]) == 0 and json.loads(path.read_text()) == before
+    printed = capsys.readouterr().out
+    assert "\nmig" in printed and "\nfactor-vae" in printed and "\nsap" not in printed
+    assert cli.main([*words, "--keep-tolerance"]) == 0
+    kept = json.loads(path.read_text())
+    assert kept["measured_again"].keys() >= {"mig", "factor-vae"}
+    assert kept["tolerance"] == before["tolerance"]
+    assert set(kept["tolerances_kept"]) >= {"mig", "factor-vae"}
+    card = (copy / "README.md").read_text()
+    assert (
+        "Measured again, by code version" in card
+        and "tolerances of `dci`, `factor-vae`, `mig`" in card
+    )
+    assert cli.main(words) == 0
+    found = json.loads(path.read_text())
+    assert not {"mig", "factor-vae"} & set(found["tolerances_kept"])
+    for part in ("scores", "tolerance"):
+        changed = {name for name in found[part] if found[part][name] != before[part][name]}
+        assert changed == {"mig", "factor-vae"}, part
+    for name in ("mig", "factor-vae"):
+        assert found["scores"][name] == round(found["metrics"][name]["score"], 5)
+    assert f"| MIG ↑ | {found['scores']['mig']:.4f} |" in (copy / "README.md").read_text()
+    faces = str(PROJECT / "weights" / "celeba-vae")
+    monkeypatch.setattr("betavae.commands.evaluate.splits", lambda *given: (None, None))
+    assert cli.main(["evaluate", faces, "--scores", "mig"]) == 1
+    assert "celeba-vae is not of 2D shapes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", bundles.names())

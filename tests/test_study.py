@@ -144,6 +144,35 @@ def test_what_an_earlier_protocol_gave_is_not_set_beside_what_is_measured_now(th
     assert "†" not in markdown(alone) and "†" not in table_text(alone)
 
 
+def test_a_study_that_does_not_say_by_which_protocol_has_the_earlier_one(three_seeds, tmp_path):
+    """All of its numbers: rows, baselines, and the points of the sweep."""
+    runs = read_runs(three_seeds)
+    baseline = {
+        "title": "PCA",
+        "seeds": [0],
+        "scores": {"dci": spread([0.1]), "mig": spread([0.2])},
+    }
+    study = summarise(runs, {}) | {"baselines": [baseline]}
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps(study))
+    assert "†" not in markdown(read_study(tmp_path))
+    del study["protocol"]
+    path.write_text(json.dumps(study))
+    found = read_study(tmp_path)
+    assert markdown(found).count(" †") == 5, "two scores of two rows, one of PCA"
+    row, point = found["models"][0]["scores"], found["sweep"][0]
+    assert row["dci-histogram-completeness"] == study["models"][0]["scores"]["dci-completeness"]
+    for scores in (row, point):
+        assert {"factor-vae-unpruned", "dci-histogram", "mig", "dci-forest"} <= scores.keys()
+        assert not {"factor-vae", "dci"} & scores.keys()
+    again = added(runs[:1], {}, found)["models"]  # one of three seeds: the row's numbers stay
+    assert again[0]["scores"] == row
+    renewed = added(runs, {"PCA": [{"seed": 0, **runs[0]}]}, found)
+    assert "†" not in markdown(renewed) and "protocol" in renewed
+    assert renewed["sweep"][0]["dci"] == study["sweep"][0]["dci"]
+    plots.sweep(found, tmp_path / "sweep.png")
+
+
 def test_a_study_goes_on_from_an_earlier_one(three_seeds):
     """What was measured again replaces its row; the rest is kept, and says by which code."""
     runs = read_runs(three_seeds)

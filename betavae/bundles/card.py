@@ -34,7 +34,7 @@ SHAPES = (
     ("sap", "SAP", "", 4),
     ("modularity", "Modularity", "", 4),
     ("explicitness", "Explicitness", "", 4),
-    ("irs", "IRS", "", 4),
+    ("irs", "IRS, factors as they are", "", 4),
     ("reconstruction", "Reconstruction loss, -log p(x given z)", "nats", 1),
     ("kl", "KL", "nats", 2),
     ("psnr", "PSNR", "dB", 2),
@@ -170,8 +170,20 @@ def _scores(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
         f"{LEGEND} Tolerance: by how much the score may differ when it is measured again.",
         "",
         f"Protocol: {metrics['protocol']}. {_pictures(metrics)}; seed {metrics['seed']}; code "
-        f"version `{metrics['code_version']}`.",
+        f"version `{metrics['code_version']}`.{_measured_again(metrics)}",
     ]
+
+
+def _measured_again(metrics: dict[str, Any]) -> str:
+    """Which scores are younger than the others, and which tolerances older than their scores."""
+    said = [
+        f" Measured again, by code version `{version}`: `{name}`."
+        for name, version in sorted(metrics.get("measured_again", {}).items())
+    ]
+    if kept := metrics.get("tolerances_kept"):
+        names = ", ".join(f"`{name}`" for name in kept)
+        said.append(f" The tolerances of {names} are those of their earlier protocol.")
+    return "".join(said)
 
 
 def _pictures(metrics: dict[str, Any]) -> str:

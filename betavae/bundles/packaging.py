@@ -122,13 +122,17 @@ def measure_again(
     folder: Path, vae: VAE, source, names: Sequence[str], known: dict[str, float] | None = None
 ) -> dict[str, Any]:
     """Some factor metrics of a bundle, on the pictures of its other scores, which stay as they are;
-    for when a metric's protocol has changed. metrics.json says, as "measured_again", which code
-    measured which.
+    for when a metric's protocol has changed. metrics.json says which code measured which, as
+    "measured_again", and whose tolerances are of before, as "tolerances_kept".
 
     known  the tolerances, where they are not to be measured
     """
     metrics = scored_again(json.loads((folder / "metrics.json").read_bytes()), vae, source, names)
     metrics["tolerance"] |= tolerance(vae, source, names) if known is None else known
+    kept = set(metrics.get("tolerances_kept", []))
+    metrics["tolerances_kept"] = sorted(
+        kept.difference(names) if known is None else kept.union(names)
+    )
     version = code_version()
     metrics["measured_again"] = metrics.get("measured_again", {}) | dict.fromkeys(names, version)
     _write_scores(folder, metrics)

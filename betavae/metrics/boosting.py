@@ -4,9 +4,9 @@ The model of scikit-learn's `GradientBoostingClassifier` with its defaults, whic
 disentanglement_lib's for DCI: 100 rounds at a rate of 0.1, and in each round, for every class, a
 tree of depth 3 that is split where the unweighted squared error of the residuals falls most. That
 one sorts every node anew, in every tree, and takes minutes where the classes are many. Here the
-values are sorted once, the trees of a round grow together, and only those stretches of a latent are
-looked at one by one that could hold a better split than the best between stretches: the splits are
-the same.
+values are sorted once, the trees of a round grow together, and of a latent only those stretches are
+looked at picture by picture that could hold a better split than the best between stretches: the
+splits are the same.
 
 `HistGradientBoostingClassifier` is another model: it splits by second-order gains, G²/H, and only
 between 255 bins. DCI asks how trees weigh latents that say little, and there both tell.
@@ -20,7 +20,7 @@ import numpy as np
 
 ROUNDS, RATE, DEPTH = 100, 0.1, 3
 STRETCHES, PICTURES = 96, 32  # a latent's are cut into at most so many, of at least so many
-LOOKED_AT = 8  # stretches at once
+LOOKED_AT = 4  # stretches of a node, before all others that could be better than those
 CELLS = 4_000_000  # numbers in an array of sums: 32 MB
 ALIKE = 1e-9  # scores that differ by less, as shares, are taken for the same
 NEVER = np.iinfo(np.int32).max  # no place lies beyond it: all pictures of a node go left
@@ -48,15 +48,15 @@ def boosted_trees(
     raw, raw_of_others = (
         np.tile(np.log(target.mean(1))[:, None], len(array)) for array in (codes, others)
     )
-    wide = max(
-        1, CELLS // (3 * latents.stretches * codes.shape[1])
-    )  # trees that are grown together
+    # Trees that are grown together.
+    wide = max(1, CELLS // (3 * latents.stretches * codes.shape[1]))
     blocks = [slice(start, start + wide) for start in range(0, len(classes) - first, wide)]
+    members = [np.nonzero(target[first:][trees].T) for trees in blocks]
     for _ in range(ROUNDS):
         chance = _softmax(raw)[first:]
         residual = target[first:] - chance
-        for trees in blocks:
-            splits, leaves = _grow(latents, residual[trees], generator)
+        for trees, own in zip(blocks, members, strict=True):
+            splits, leaves = _grow(latents, residual[trees], own, generator)
             for split in splits:
                 np.add.at(importance, split.latent, split.gain)
             steps = scale * _newton(residual[trees], chance[trees], leaves)
@@ -92,15 +92,32 @@ class Sorted:
         self.end = ordered[rows, np.maximum(self.start[:, 1:] - 1, 0)]
         first = ordered[rows, np.minimum(self.start[:, :-1], pictures - 1)]
         self.mixed = self.end > first  # stretches of several values; others need no second look
-        cells = np.empty_like(stretch)
-        np.put_along_axis(cells, self.order, stretch + count * rows, axis=1)
+        self._cells = np.empty_like(stretch)
+        np.put_along_axis(self._cells, self.order, stretch + count * rows, axis=1)
         starts = np.arange(pictures + 1) * len(rows)
         shape = (count * len(rows), pictures)
-        self._hits = csc_matrix((np.ones(cells.size), cells.T.ravel(), starts), shape)
+        hits = (np.ones(self._cells.size), self._cells.T.ravel(), starts)
+        self._hits = csc_matrix(hits, shape)
+        self._hits_single = self._hits.astype(np.float32)  # counts are exact in it, too
 
-    def sums(self, of: np.ndarray) -> np.ndarray:
-        """(N, A, K) -> (L, S, A, K): the sum over every stretch."""
-        return (self._hits @ of.reshape(len(of), -1)).reshape(-1, self.stretches, *of.shape[1:])
+    def sums(self, residual: np.ndarray, inside: np.ndarray, members) -> np.ndarray:
+        """(L, S, 3, K): over every stretch, of what is inside of a node, the sum of residuals
+        (N, K), of those that are positive, and the number of pictures.
+
+        inside (N, K); members, which pictures are of the class of a tree, and of which tree: only
+        their residuals are positive.
+        """
+        pictures, trees = members
+        counted = inside[pictures, trees]
+        pictures, trees = pictures[counted], trees[counted]
+        sums = np.empty((self._hits.shape[0], 3, residual.shape[1]))
+        sums[:, 0] = self._hits @ np.where(inside, residual, 0)
+        where = self._cells[:, pictures] * residual.shape[1] + trees
+        positive = np.broadcast_to(residual[pictures, trees], where.shape)
+        size = sums[:, 1].size
+        sums[:, 1] = np.bincount(where.ravel(), positive.ravel(), size).reshape(sums[:, 1].shape)
+        sums[:, 2] = self._hits_single @ inside.astype(np.float32)
+        return sums.reshape(-1, self.stretches, *sums.shape[1:])
 
     def places_of(self, codes: np.ndarray) -> np.ndarray:
         """(M, L) -> (L, M): where other codes lie among the values."""
@@ -123,13 +140,12 @@ def _softmax(raw: np.ndarray) -> np.ndarray:
 
 
 def _grow(
-    latents: Sorted, residual: np.ndarray, generator: np.random.Generator
+    latents: Sorted, residual: np.ndarray, members, generator: np.random.Generator
 ) -> tuple[list[Split], np.ndarray]:
     """One tree for each row of `residual` (K, N): its splits, level by level, and the leaf (K, N)
     in which each picture ends."""
-    errors = residual.T
-    whole = np.stack([errors, np.abs(errors), np.ones(errors.shape)], axis=1)
-    parents = [latents.sums(whole)]
+    errors = np.ascontiguousarray(residual.T)
+    parents = [latents.sums(errors, np.ones(errors.shape, bool), members)]
     node, splits = np.zeros(residual.shape, np.int64), []
     while True:
         found = [
@@ -140,7 +156,7 @@ def _grow(
         node = _descend(latents.places, node, splits[-1])
         if len(splits) == DEPTH:
             return splits, node
-        left = [latents.sums(whole * np.equal(node.T, 2 * k)[:, None]) for k in range(len(parents))]
+        left = [latents.sums(errors, np.equal(node.T, 2 * k), members) for k in range(len(parents))]
         parents = [
             side for sums, part in zip(parents, left, strict=True) for side in (part, sums - part)
         ]
@@ -156,8 +172,7 @@ def _best(
     """The latent, the last place that goes left, and the gain, each (K,), of the best split of a
     node in each tree.
 
-    inside (K, N) which pictures are in the node; sums (L, S, 3, K) of their residuals, of
-    those's magnitudes, and of the pictures themselves.
+    inside (K, N) which pictures are in the node; sums (L, S, 3, K) as `Sorted.sums` gives them.
     """
     own = sums[:, :, (0, 2)]
     ends = own.cumsum(1)  # residuals and pictures up to the end of each stretch
@@ -171,32 +186,50 @@ def _best(
     best, place = best[latent, trees], latents.end[latent, stretch[latent, trees]]
 
     bound = np.where(latents.mixed[..., None], _bound(starts, sums, whole), -np.inf)
-    bound = bound.reshape(-1, len(trees))
-    many = min(LOOKED_AT, len(bound))
-    while (left := np.flatnonzero(bound.max(0) > best)).size:
-        cells = np.argpartition(bound[:, left], -many, axis=0)[-many:]
-        bound[cells, left] = -np.inf
-        at, cut = np.divmod(cells, latents.stretches)
-        first, size = latents.start[at, cut], latents.start[at, cut + 1] - latents.start[at, cut]
-        step = np.arange(size.max())[:, None, None]
-        rank = np.minimum(first + step, latents.order.shape[1] - 1)
-        picture = latents.order[at, rank]
-        here = inside[left, picture] & (step < size)
-        behind = (residual[left, picture] * here).cumsum(0) + starts[at, cut, 0, left]
-        n_behind = here.cumsum(0) + starts[at, cut, 1, left]
-        score = _score(behind, n_behind, *whole[:, left]) * luck[at, left]
-        score[~latents.last[at, rank] | (step >= size)] = -1
-        score = score.reshape(-1, len(left))
-        found, columns = score.argmax(0), np.arange(len(left))
-        better = score[found, columns] > best[left]
-        found, columns, left = found[better], columns[better], left[better]
-        best[left] = score[found, columns]
-        latent[left] = np.broadcast_to(at, rank.shape).reshape(score.shape)[found, columns]
-        place[left] = latents.places[latent[left], picture.reshape(score.shape)[found, columns]]
+    bound = bound.reshape(-1, len(trees)).T
+    many = min(LOOKED_AT, bound.shape[1])
+    likely = np.argpartition(bound, -many, axis=1)[:, -many:]
+    for pairs in ((np.repeat(trees, many), likely.ravel()), None):
+        tree, cell = np.nonzero(bound > best[:, None]) if pairs is None else pairs
+        tree, cell = (of[bound[tree, cell] > best[tree]] for of in (tree, cell))
+        if not len(tree):
+            break
+        bound[tree, cell] = -np.inf
+        at, cut = np.divmod(cell, latents.stretches)
+        before = (*starts[at, cut, :, tree].T, luck[at, tree])
+        score, last = _closely(latents, residual, inside, at, cut, tree, before, whole[:, tree])
+        chosen = np.lexsort((score, tree))
+        chosen = chosen[np.append(np.diff(tree[chosen]) > 0, True)]  # the best of each tree
+        chosen = chosen[score[chosen] > best[tree[chosen]]]
+        tree = tree[chosen]
+        best[tree], latent[tree], place[tree] = score[chosen], at[chosen], last[chosen]
 
     gain = best / luck[latent, trees] - whole[0] ** 2 / np.maximum(whole[1], 1)
     split = gain > 1e-12
     return latent, np.where(split, place, NEVER), np.where(split, gain, 0.0)
+
+
+def _closely(
+    latents: Sorted, residual: np.ndarray, inside: np.ndarray, at, cut, tree, before, whole
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best split between two pictures of each of P stretches `cut` of latents `at` in trees
+    `tree`: its score and the last place that goes left, both (P,).
+
+    before: residuals and pictures up to each stretch, and the luck of its latent, three (P,)
+    """
+    count, (behind, n_behind, luck) = latents.order.shape[1], (of[:, None] for of in before)
+    first, size = latents.start[at, cut], latents.start[at, cut + 1] - latents.start[at, cut]
+    step = np.arange(size.max())
+    rank = at[:, None] * count + np.minimum(first[:, None] + step, count - 1)
+    picture = latents.order.take(rank)
+    among = tree[:, None] * count + picture
+    here = inside.take(among) & (step < size[:, None])
+    behind = behind + np.where(here, residual.take(among), 0).cumsum(1)
+    n_behind = n_behind + here.cumsum(1, dtype=float)
+    score = _score(behind, n_behind, *whole[..., None]) * luck
+    score[~latents.last.take(rank) | (step >= size[:, None])] = -1
+    found, pairs = score.argmax(1), np.arange(len(at))
+    return score[pairs, found], latents.places[at, picture[pairs, found]]
 
 
 def _score(behind, n_behind, total, count) -> np.ndarray:
@@ -215,9 +248,9 @@ def _bound(starts: np.ndarray, sums: np.ndarray, whole: np.ndarray) -> np.ndarra
     ones has passed as many pictures, and has as many ahead as the sum of the negative ones.
     """
     behind, n_behind = starts[:, :, 0], starts[:, :, 1]
-    error, magnitude, pictures = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
+    error, up, pictures = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
     total, count = whole
-    up, down = (magnitude + error) / 2, (magnitude - error) / 2
+    down = np.maximum(up - error, 0)
     most = np.zeros(behind.shape)
     for rise, passed, rest in ((up, up, down), (-down, down, up)):
         high = behind + rise

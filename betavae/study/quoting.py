@@ -66,11 +66,14 @@ def quoted(row: dict[str, Any]) -> SimpleNamespace:
 
 def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNamespace:
     """A served bundle: its scores as `quoted` gives them, `.title`, `.minutes` of training,
-    `.training` (settings), `.pictures` and `.attributes` where it has them."""
+    `.training` (settings), `.pictures` and `.attributes` where it has them; of 2D shapes also
+    `.mig_of_four`, without the shape, and `.redrawn`, each score's standard deviation over other
+    draws of pictures."""
     return SimpleNamespace(
         title=config["title"],
         minutes=config["seconds"] / 60,
         training=config["training"],
+        **_redrawn(measured),
         pictures=config["data"],
         attributes={
             name: SimpleNamespace(auroc=Score([v["auroc"]], 2), lead=Score([v["lead"]], 2))
@@ -81,6 +84,16 @@ def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNam
             for name, value in measured["scores"].items()
         },
     )
+
+
+def _redrawn(measured: dict[str, Any]) -> dict[str, Any]:
+    if "metrics" not in measured:  # not of 2D shapes
+        return {}
+    by_factor = measured["metrics"]["mig"]["per_factor"][1:]
+    spreads = {
+        _identifier(name): Score([six / 6], 3) for name, six in measured["tolerance"].items()
+    }
+    return {"mig_of_four": Score([sum(by_factor) / len(by_factor)], 3), "redrawn": spreads}
 
 
 def band(line: dict[str, list[float]], axis: str, place: float) -> Score:

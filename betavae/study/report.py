@@ -13,11 +13,12 @@ import jinja2
 from betavae.bundles import bundle
 from betavae.bundles.places import folder_of, root
 from betavae.study.kinds import is_long, kind, row_kind
+from betavae.study.protocols import BEFORE
 from betavae.study.quoting import DIGITS, band, listed, quoted, quoted_bundle
 from betavae.study.recipes import grid_command, publish_command, train_command
 from betavae.study.reflow import reflowed
-from betavae.study.summary import PAPER
-from betavae.study.table import PER_CENT, as_markdown, cell, markdown, read_study
+from betavae.study.summary import PAPER, spread
+from betavae.study.table import as_markdown, markdown, marked, read_study
 
 TEMPLATES = Path(__file__).with_name("reports")
 STUDIES = ("shapes2d", "celeba")  # reports/NAME.md.jinja -> weights/NAME-study/README.md
@@ -121,6 +122,7 @@ def _shapes(folder: Path) -> dict[str, Any]:
     quotes = {name: quoted(row) for name, row in rows.items()}
     bundles = {name: config for name, (config, _) in _bundles("shapes2d").items()}
     served = {kind(config["training"]): name for name, config in bundles.items()}
+    measured = {name: found["scores"] for name, (_, found) in _bundles("shapes2d").items()}
     return {
         "kind": quotes.__getitem__,
         "baseline": {row["title"]: quoted(row) for row in study["baselines"]}.__getitem__,
@@ -129,7 +131,7 @@ def _shapes(folder: Path) -> dict[str, Any]:
         "after": lambda who, steps: band(study["classifier"][who], "steps", steps),
         "cost_of_samples": _cost_of_samples(study["curves"]),
         "table": markdown(study),
-        "long_table": _long_table(study["models"], served),
+        "long_table": _long_table(study["models"], served, measured),
         "grid_commands": [grid_command(row, row["seeds"]) for row in study["models"]],
         "publish_commands": [publish_command(name, c) for name, c in bundles.items()],
     }
@@ -148,19 +150,31 @@ def _cost_of_samples(curves: dict[str, dict[str, Any]]) -> float:
     )
 
 
-def _long_table(rows: list[dict[str, Any]], served: dict[str, str]) -> str:
-    """The runs that are longer than usual; the best of a column is bold."""
+def _long_table(
+    rows: list[dict[str, Any]], served: dict[str, str], measured: dict[str, dict[str, float]]
+) -> str:
+    """The runs that are longer than usual; the best of a column is bold. Where the seeds of a row
+    were measured by an earlier protocol alone, the served one, of `measured`, stands for them."""
     rows = [row for row in rows if is_long(row)]
     found = [row["scores"] | row["validation"] for row in rows]
+    for row, scores in zip(rows, found, strict=True):
+        for name in BEFORE.keys() - scores.keys():
+            if bundled := served.get(row_kind(row)):
+                scores[name] = spread([measured[bundled][name]])
     best = {
-        name: better(scores[name]["mean"] for scores in found) for name, _, better in LONG if better
+        name: better(scores[name]["mean"] for scores in found if name in scores)
+        for name, _, better in LONG
+        if better
     }
     table = [["model", "seeds", *(heading for _, heading, _ in LONG), "served as"]]
     for row, scores in zip(rows, found, strict=True):
         cells = []
         for name, _, _ in LONG:
-            text = cell(scores[name], name in PER_CENT, _digits(name))
-            cells.append(f"**{text}**" if scores[name]["mean"] == best.get(name) else text)
+            text = marked(scores, name, _digits(name))
+            alone = name in scores and len(scores[name]["values"]) < len(row["seeds"])
+            best_of_all = name in scores and scores[name]["mean"] == best.get(name)
+            text = f"{text} ‡" if alone else text
+            cells.append(f"**{text}**" if best_of_all else text)
         bundled = served.get(row_kind(row))
         link = f"[`{bundled}`](../{bundled})" if bundled else "–"
         table.append([row["title"], str(len(row["seeds"])), *cells, link])

@@ -77,16 +77,16 @@ def table_text(study: dict[str, Any]) -> str:
 
 def _row(title: str, found: dict[str, Any]) -> list[str]:
     paper = f"{found['paper']:.2f}" if found.get("paper") else "–"
-    cells = [_score(found["scores"], name) for name, _ in COLUMNS]
+    cells = [marked(found["scores"], name) for name, _ in COLUMNS]
     return [title, str(len(found["seeds"])), paper, *cells]
 
 
-def _score(scores: dict[str, Any], name: str) -> str:
+def marked(scores: dict[str, Any], name: str, digits: int | None = None) -> str:
     """The cell of a score, with a dagger where only its earlier protocol was measured."""
     before = scores.get(BEFORE.get(name))
     if name in scores or before is None:
-        return cell(scores.get(name), name in PER_CENT)
-    return f"{cell(before, name in PER_CENT)} †"
+        return cell(scores.get(name), name in PER_CENT, digits)
+    return f"{cell(before, name in PER_CENT, digits)} †"
 
 
 def _noted(text: str) -> str:
