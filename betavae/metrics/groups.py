@@ -124,7 +124,7 @@ def recognised(pictures: Tensor, drawn: Tensor, has: Tensor, members: Tensor) ->
         )
         scores = (x - mean) @ weights
         last = scores.sort(descending=True).values[int(y.sum()) - 1 :][:2]  # in, and first out
-        threshold = last.mean()
+        threshold = last.mean() if y.any() else torch.inf
         asked = ~known & members
         for name, pixels in (("in_pictures", pictures), ("in_reconstructions", drawn)):
             says = (pixels[asked].double() - mean) @ weights >= threshold
