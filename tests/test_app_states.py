@@ -25,6 +25,7 @@ from betavae import bundles
 from betavae.data.photos import PhotoError
 from betavae.serving import checks
 from betavae.serving.studio import Studio
+from betavae.ui import layout
 from betavae.ui.parts import paste
 from betavae.ui.tabs.reconstruct import take_apart
 
@@ -203,3 +204,15 @@ class TestPastedFace:
         assert str(portrait) not in str(error.value)
         with pytest.raises(PhotoError, match="deleted, as announced"):
             take_apart(studio, state["path"], by_hand=(50, 50, 60, 0))
+
+
+def test_after_a_restart_whatever_has_lost_its_photo_says_so(cache):
+    """The page is still there and its buttons can be pressed; the server knows nothing of it."""
+    demo = layout.build(Studio())
+    handlers = {block.fn.__name__: block.fn for block in demo.fns.values() if block.fn}
+    lost = "The server was restarted and lost your photo. Upload it again to go on."
+    assert lost in handlers["carry_over"](None)[2]
+    assert lost in handlers["chosen"](2, None)[0]
+    assert "the server was restarted and lost it" in handlers["cropped"](None, 50, 50, 60, 0)[0]
+    assert "the server was restarted" in handlers["put_back"]({}, BETA, paste.FACE, None)[0]
+    assert "the server was restarted" in handlers["blended"]("a photo", None)[0]

@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
+from betavae.bundles.groups_card import groups_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
 from betavae.training.config import config_from, fresh_rounds
@@ -72,6 +73,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             *_what_it_is(config),
             "",
             *_scores(config, metrics),
+            *groups_part(metrics),
             "",
             *_latents(config, latents),
             "",

@@ -21,6 +21,7 @@ from betavae.bundles.latents import describe_latents
 from betavae.machine.version import code_version
 from betavae.metrics import evaluate as score_codes
 from betavae.metrics.faces import evaluate_faces
+from betavae.metrics.groups import evaluate_groups
 from betavae.metrics.renderer import evaluate_renderer
 from betavae.metrics.shapes import PROTOCOL, evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
@@ -156,6 +157,14 @@ def measure_renderer(folder: Path, training, validation, seed: int = 0) -> dict[
     return metrics
 
 
+def measure_groups(folder: Path, vae: VAE, validation) -> dict[str, Any]:
+    """The part by groups of faces alone, in metrics.json and in the card; the rest stays."""
+    metrics = json.loads((folder / "metrics.json").read_bytes())
+    metrics["groups"] = evaluate_groups(vae, validation) | {"code_version": code_version()}
+    _write_scores(folder, metrics)
+    return metrics["groups"]
+
+
 def _write_scores(folder: Path, metrics: dict[str, Any]) -> None:
     """metrics.json and the card that quotes it: both or neither."""
     with written_whole(folder) as part:
@@ -174,7 +183,11 @@ def write_card(folder: Path, metrics: dict[str, Any], to: Path | None = None) ->
 def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
     """Every score of a model, by what its data set knows: factors, or pictures alone."""
     if not hasattr(training, "factor_sizes"):
-        return evaluate_faces(vae, training, validation, seed)
+        result = evaluate_faces(vae, training, validation, seed)
+        if validation.attributes is not None:
+            groups = evaluate_groups(vae, validation) | {"code_version": code_version()}
+            result["groups"] = groups
+        return result
     layout = "{desc}: {percentage:3.0f} %, {postfix} [{elapsed}]"
     with tqdm(total=2, desc="measuring", bar_format=layout, leave=False) as bar:
 

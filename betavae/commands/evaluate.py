@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from betavae.bundles import bundle
-from betavae.commands.options import add_data, splits
+from betavae.commands.options import add_data, one_split, splits
 from betavae.metrics import METRICS
 from betavae.training.growth import close
 
@@ -24,6 +24,12 @@ def add(commands) -> None:
     add_data(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="decides which pictures are drawn (0, as published)"
+    )
+    parser.add_argument(
+        "--groups",
+        action="store_true",
+        help="faces with attributes: the scores of groups of people alone, and leave the others as "
+        "they are (they are measured with the rest)",
     )
     parser.add_argument(
         "--renderer",
@@ -66,6 +72,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.card_only:
         packaging.write_card(loaded.folder, loaded.metrics)
         print(loaded.folder / "README.md")
+        return
+    if options.groups:
+        _evaluate_groups(loaded, options)
         return
     data = splits(loaded.config["data"]["name"], options.root)
     if options.renderer:
@@ -111,6 +120,25 @@ def _measured(loaded, data, options: argparse.Namespace) -> dict:
     if dry:
         return packaging.scored_again(stored, vae, data[0], options.scores)
     return packaging.measure_again(loaded.folder, vae, data[0], options.scores, known)
+
+
+def _evaluate_groups(loaded: bundle.Bundle, options: argparse.Namespace) -> None:
+    from betavae.bundles.packaging import measure_groups
+    from betavae.metrics.groups import evaluate_groups
+
+    validation = one_split(loaded.config["data"]["name"], options.root, "validation")
+    if getattr(validation, "attributes", None) is None:
+        raise ValueError(f"{loaded.name} has no attributes to group by; only models of faces do.")
+    if options.dry_run:
+        found = evaluate_groups(loaded.vae, validation)
+    else:
+        found = measure_groups(loaded.folder, loaded.vae, validation)
+    print(found["protocol"], f"\n\n{'group':24s} pictures    psnr    ssim  code error   shift")
+    for name, row in found["rows"].items():
+        print(
+            f"{name:24s} {row['pictures']:8d} {row['psnr']:7.2f} {row['ssim']:7.3f} "
+            f"{row['code_error']:11.3f} {row['shift']:+7.3f}"
+        )
 
 
 def print_renderer(measured: dict) -> None:

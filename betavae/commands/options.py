@@ -36,9 +36,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def splits(data: str, root: Path | None, progress: bool = True):
+    return [one_split(data, root, split, progress) for split in ("train", "validation")]
+
+
+def one_split(data: str, root: Path | None, split: str, progress: bool = True):
     if root is None and data != "shapes2d":
         raise DataError(f"{data} needs --data FOLDER, the folder with its pictures.")
-    return [DATA_SETS[data](root, split, progress) for split in ("train", "validation")]
+    return DATA_SETS[data](root, split, progress)
 
 
 def objective_settings(chosen: dict) -> dict[str, float]:

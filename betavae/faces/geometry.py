@@ -14,6 +14,7 @@ from PIL import Image
 from betavae.data.celeba import FRAME
 from betavae.data.images import Box
 
+BLUR = 8  # pixels of the frame: how far the photo's mirror image is blurred, and how soon
 FADE = 40  # pixels of the frame beyond the photo's border, at which its mean colour is reached
 ZOOM = 2  # the refining looks see the aligned frame at twice its size
 
@@ -71,8 +72,9 @@ class Patch:
     def filled(self, matrix: np.ndarray, box: Box) -> tuple[Image.Image, np.ndarray]:
         """`warped`, and which pixels of it the photo shows, bool (H, W).
 
-        The others are its mirror image, fading over FADE into the mean of what it shows: its last
-        pixels repeated would be streaks, of which a model makes hair and hats.
+        The others are its mirror image, soon blurred (two mouths are worse than none), fading over
+        FADE into the mean of what it shows: its last pixels repeated would be streaks, of which a
+        model makes hair and hats.
         """
         to_box, size = self._to_box(matrix, box)
         ones = np.ones(self.pixels.shape[:2], np.uint8)
@@ -82,15 +84,20 @@ class Patch:
             return self.warped(matrix, box), inside
         mirrored = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
         away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-        faded = (1 - np.cos(np.pi * (away / (FADE * ZOOM)).clip(0, 1)))[:, :, None] / 2
-        mean = mirrored[inside].mean(axis=0)
-        mixed = mirrored + faded * (mean - mirrored)
+        soft = cv2.GaussianBlur(mirrored, (0, 0), BLUR * ZOOM).astype(np.float32)
+        mixed = mirrored + _rising(away / (BLUR * ZOOM)) * (soft - mirrored)
+        mixed += _rising(away / (FADE * ZOOM)) * (mirrored[inside].mean(axis=0) - mixed)
         return Image.fromarray(mixed.round().astype(np.uint8)), inside
 
     def _to_box(self, matrix: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
         left, top, right, bottom = box
         to_box = ZOOM * compose(matrix - [(0, 0, left), (0, 0, top)], inverse(self.from_photo))
         return to_box, ((right - left) * ZOOM, (bottom - top) * ZOOM)
+
+
+def _rising(distance: np.ndarray) -> np.ndarray:
+    """(H, W) -> (H, W, 1): from 0 at distance 0 to 1 from distance 1 on, without a corner."""
+    return (1 - np.cos(np.pi * distance.clip(0, 1)))[:, :, None] / 2
 
 
 def cut_out(photo: Image.Image, matrix: np.ndarray) -> Patch:

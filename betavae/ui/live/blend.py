@@ -19,6 +19,10 @@ INTRODUCTION = (
     "**Blend two faces.** Upload a second photo and drag the slider from one face to the other. "
     "Each picture is decoded from a point on the straight line between the two codes."
 )
+FIRST_FACE = (
+    "Upload the first face above. If you did, upload it again: the server was restarted and lost "
+    "it."
+)
 WAITING = notice("The first face is the one you uploaded above.")
 
 
@@ -42,7 +46,7 @@ def build(studio: Studio, found: gr.State) -> None:
         if path is None:
             return WAITING, {}
         if not state:
-            return notice("Upload the first face above.", wrong=True), {}
+            return notice(FIRST_FACE, wrong=True), {}
         try:
             crop, face, _ = face_or_centre(open_upload(path))
         except PhotoError as error:

@@ -16,7 +16,7 @@ from betavae.faces.pasting import paste_back
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.parts.markup import notice
-from betavae.ui.parts.upload import open_upload
+from betavae.ui.parts.upload import FIRST, open_upload
 
 SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
 CHANGE, FACE = "only what changed", "the whole face"
@@ -95,7 +95,7 @@ def pasted(
 ) -> tuple[Image.Image, Image.Image]:
     """The photo before and after. Raises Refused or PhotoError, each with one sentence."""
     if not state:
-        raise checks.Refused("Upload a photo first.")
+        raise checks.Refused(FIRST)
     if state["matrix"] is None:
         raise checks.Refused("No face was found in this photo. Crop it by hand first.")
     name = checks.model_name(name, studio.photo_names)

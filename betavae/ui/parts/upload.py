@@ -11,6 +11,9 @@ from betavae.data.photos import PhotoError, open_photo
 from betavae.faces.alignment import AlignedFace, NoFaceFound, align_face, centre_crop
 from betavae.faces.detector import FaceModelError
 
+# What a page says whose server knows nothing of its photo any more.
+LOST = "The server was restarted and lost your photo. Upload it again to go on."
+FIRST = "Upload a photo first. If you did, upload it again: the server was restarted and lost it."
 MUCH_OUTSIDE = 0.1  # of the crop
 DARK = 0.12  # mean luma; of 300 frames of CelebA one has less (0.107), three less than 0.2
 

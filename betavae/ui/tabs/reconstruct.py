@@ -16,7 +16,14 @@ from betavae.serving.studio import Reconstruction, Studio
 from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
-from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input, remarks
+from betavae.ui.parts.upload import (
+    FIRST,
+    LOST,
+    face_or_centre,
+    open_upload,
+    photo_input,
+    remarks,
+)
 
 INTRODUCTION = (
     "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
@@ -86,7 +93,9 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
 
     def chosen(number: int | None, state: dict[str, Any] | None):
         """Another of the faces that were found."""
-        if not state or not number or number > len(state["boxes"]):
+        if not state:
+            return notice(LOST, wrong=True), None
+        if not number or number > len(state["boxes"]):
             return gr.skip(), gr.skip()
         left, top, right, bottom = state["boxes"][number - 1]
         middle = ((left + right) / 2, (top + bottom) / 2)
@@ -98,7 +107,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     def cropped(state: dict[str, Any] | None, *numbers: float):
         """The square that the sliders say."""
         if not state:
-            return notice("Upload a photo first."), None
+            return notice(FIRST), None
         try:
             return take_apart(studio, state["path"], boxes=state["boxes"], by_hand=numbers)[:2]
         except PhotoError as error:
@@ -107,11 +116,11 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     def carry_over(state: dict[str, Any] | None):
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), notice(LOST, wrong=True)
         first = studio.family(studio.photo_names[0])
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
         command |= {"models": studio.families[first][:2], "at": time.time()}
-        return command, gr.Tabs(selected="traverse")
+        return command, gr.Tabs(selected="traverse"), gr.skip()
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
     looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
@@ -126,7 +135,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **looking,
     )
-    edit.click(carry_over, found, [board, tabs], **quiet)
+    edit.click(carry_over, found, [board, tabs, result], **quiet)
     paste.build(studio, found)
     blend.build(studio, found)
 
