@@ -6,7 +6,18 @@ import argparse
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
+from betavae.commands import (
+    evaluate,
+    grid,
+    host,
+    match,
+    publish,
+    sharpen,
+    study,
+    train,
+    traverse,
+    tuning,
+)
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.training.checkpoints import CheckpointError
@@ -21,6 +32,7 @@ COMMANDS = (
     host.add,
     evaluate.add,
     evaluate.add_compare,
+    match.add,
     traverse.add,
     tuning.add,
 )

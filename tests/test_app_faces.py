@@ -273,10 +273,15 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
         page.goto(address)
         page.get_by_role("tab", name="Compare").click()
         page.locator("#compare-data").get_by_label("Faces, 19867 pictures").check()
+        for section in ("scores", "every"):
+            page.locator(f"details[data-section={section}] summary").click()
         page.wait_for_function(
             "document.querySelector('#scores').innerText.includes('β-VAE (β = 250)')"
         )
-        assert page.locator("#matched .heads b").count() == 2
+        page.wait_for_function("document.querySelector('#every').innerText.includes('dB above')")
+        assert page.locator("#matched figure h3").count() == 2
+        # There is no file of matches beside these models: the stored codes are correlated.
+        assert "over 256 pictures" in page.inner_text("#matched")
         assert "Capacity" not in page.inner_text("#every")
         assert "dB above β-VAE (β = 250)" in page.inner_text("#every")
         page.close()

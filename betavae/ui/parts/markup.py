@@ -62,20 +62,31 @@ def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, floa
     )
 
 
-def table(lines: list[list[str]], name: str, best: Sequence[tuple[int, int]] = ()) -> str:
+def table(
+    lines: list[list[str]],
+    name: str,
+    best: Sequence[tuple[int, int]] = (),
+    label: str = "Scores",
+) -> str:
     """The first line as headings; the first cell of each other line as its heading.
 
-    best  (line, column) of cells to set off
+    best   (line, column) of cells to set off
+    label  what it is, for who does not see it: it may scroll, and then takes the focus
     """
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in lines[0])
+    first, *others = lines[0]
+    corner = escape(first) or '<span class="unseen">Name</span>'
+    heads = [corner, *map(escape, others)]
+    head = "".join(f'<th scope="col">{cell}</th>' for cell in heads)
     body = ""
     for number, (first, *cells) in enumerate(lines[1:], start=1):
         texts = "".join(
             f"<td{' class=best' if (number, column) in best else ''}>{escape(cell)}</td>"
             for column, cell in enumerate(cells, start=1)
         )
-        body += f"<tr><th>{escape(first)}</th>{texts}</tr>"
-    return f'<div class="scroll"><table class="scores {name}"><tr>{head}</tr>{body}</table></div>'
+        body += f'<tr><th scope="row">{escape(first)}</th>{texts}</tr>'
+    rows = f'<table class="scores {name}"><tr>{head}</tr>{body}</table>'
+    named = escape(label, quote=True)
+    return f'<div class="scroll" role="group" tabindex="0" aria-label="{named}">{rows}</div>'
 
 
 def bar_chart(values: list[float], names: list[str], tips: list[str], title: str) -> str:
@@ -127,7 +138,7 @@ def _ticks(largest: float) -> list[float]:
 
 def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
     """Shares (rows, columns) in [0, 1] as a table: the larger, the darker the cell."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = ""
     for name, row in zip(rows, shares, strict=True):
         cells = "".join(
@@ -135,10 +146,10 @@ def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title:
             f"{share * 100:.0f}</td>"
             for share in row
         )
-        body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+        body += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
     return (
         f'<table class="heat"><caption>{escape(title)}, per cent</caption>'
-        f"<tr><th></th>{head}</tr>{body}</table>"
+        f'<tr><th scope="col"><span class="unseen">Latent</span></th>{head}</tr>{body}</table>'
     )
 
 

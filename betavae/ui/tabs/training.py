@@ -74,7 +74,7 @@ def build(studio: Studio) -> None:
         gr.HTML(notice(str(error), wrong=True))
     else:
         gr.Markdown(f"{HEADLINE}\n\n{CELLS}\n\n{PARTS}")
-        gr.HTML(table(rows(study), "headline"), elem_id="headline")
+        gr.HTML(table(rows(study), "headline", label="The study"), elem_id="headline")
         _curves(study)
         _sweep(study)
     _training_curves(studio)
@@ -98,8 +98,9 @@ def _attributes(studio: Studio) -> None:
         cells = (f"{f[attribute]['auroc']:.3f} (z{f[attribute]['latent']})" for f in found)
         lines.append([attribute, *cells])
         alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[attribute])]
-    shown = f"<summary>{len(lines) - 1} attributes</summary>{table(lines, 'pair', alone)}"
-    gr.HTML(f"<details>{shown}</details>", elem_id="attributes")
+    shown = table(lines, "pair", alone, label="Attributes")
+    folded = f"<details><summary>{len(lines) - 1} attributes</summary>{shown}</details>"
+    gr.HTML(folded, elem_id="attributes")
 
 
 def _metrics(studio: Studio, name: str) -> dict[str, Any]:
