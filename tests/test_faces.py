@@ -310,3 +310,35 @@ def test_threads_give_the_serial_results():
         assert one.eyes == other.eyes
         assert one.faces == other.faces
         assert one.crop.tobytes() == other.crop.tobytes()
+
+
+# --- a face that fills its photo, and a dark one ---
+
+
+def test_a_face_within_its_photo_lies_within():
+    aligned = align_face(pasted(1)[0])
+    assert aligned.outside == 0
+    luma = np.asarray(aligned.crop.convert("L")).mean() / 255
+    assert aligned.brightness == pytest.approx(luma, abs=0.01)
+
+
+def test_what_lies_outside_the_photo_is_filled_without_streaks_and_counted():
+    photo, _ = pasted(2)
+    whole = align_face(photo)
+    corners = np.array([(45, 65), (133, 65), (45, 165), (133, 165)])  # brow to chin, in the frame
+    in_photo = (corners - whole.matrix[:, 2]) @ np.linalg.inv(whole.matrix[:, :2]).T
+    (left, top), (right, bottom) = in_photo.min(0).round(), in_photo.max(0).round()
+    close = align_face(photo.crop((left, top, right, bottom)))
+    assert close.outside == pytest.approx(1 - 88 * 100 / 148**2, abs=0.08)
+    pixels = np.asarray(close.frame, float)
+    # Streaks: away from the face nothing changes along them, but from one to the next.
+    rim = pixels[:, 168:178].mean(axis=1)
+    assert np.abs(rim - rim.mean(axis=0)).max() < 12
+    inside = pixels[90:140, 70:110]
+    assert np.abs(inside - np.asarray(whole.frame, float)[90:140, 70:110]).mean() < 12
+
+
+def test_a_dark_photo_is_told():
+    photo, _ = pasted(2)
+    dark = align_face(photo.point(lambda value: value // 5))
+    assert dark.brightness == pytest.approx(align_face(photo).brightness / 5, abs=0.02)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from betavae.data.celeba import FRAME, face_box
+from betavae.data.celeba import CROP, FRAME, face_box
 from betavae.data.images import Box, centre_square, crop_and_resize
 from betavae.data.photos import upright_rgb
 from betavae.faces.detector import Face, detect
@@ -46,13 +46,15 @@ class NoFaceFound(ValueError):
 class AlignedFace:
     """The largest face of a photo in CelebA's frame. Positions are pixels of the upright photo."""
 
-    frame: Image.Image  # RGB 178x218; beyond the photo's border, its last pixels are repeated
+    frame: Image.Image  # RGB 178x218; beyond the photo's border it is mirrored, fading to its mean
     crop: Image.Image  # RGB 64x64, what the models see: face_box of the frame
     score: float  # the detector's confidence in the photo, 0.8 to 1
     eyes: tuple[tuple[float, float], tuple[float, float]]  # (x, y) each, in the frame's order:
     # the viewer's left and right once the face is upright
     matrix: np.ndarray  # float (2, 3): from pixels of the upright photo to pixels of the frame
     faces: tuple[Box, ...]  # left, top, right, bottom of every face found, largest first
+    outside: float  # the share of the crop that lies beyond the photo's border, 0 to 1
+    brightness: float  # mean luma of the crop's part within the photo, 0 to 1
 
 
 def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> AlignedFace:
@@ -127,11 +129,18 @@ def in_frame(
     patch: Patch, matrix: np.ndarray, eyes: np.ndarray, score: float, faces: tuple[Box, ...]
 ) -> AlignedFace:
     """What `patch` shows in CelebA's frame, `matrix` taking the photo's pixels to the frame's."""
-    frame = patch.warped(matrix, (0, 0, *FRAME)).reduce(ZOOM)
+    frame, inside = patch.filled(matrix, (0, 0, *FRAME))
+    frame = frame.reduce(ZOOM)
     left_eye, right_eye = eyes.tolist()
+    left, top, right, bottom = (ZOOM * side for side in CROP)
+    within = inside[top:bottom, left:right]
+    crop = crop_and_resize(frame, face_box(*FRAME))
+    luma = np.asarray(crop.convert("L").resize(within.shape[::-1])) / 255
     return AlignedFace(
         frame=frame,
-        crop=crop_and_resize(frame, face_box(*FRAME)),
+        crop=crop,
+        outside=float(1 - within.mean()),
+        brightness=float(luma[within].mean()) if within.any() else 0.0,
         score=score,
         eyes=(tuple(left_eye), tuple(right_eye)),
         matrix=matrix,

@@ -14,6 +14,7 @@ from PIL import Image
 from betavae.data.celeba import FRAME
 from betavae.data.images import Box
 
+FADE = 40  # pixels of the frame beyond the photo's border, at which its mean colour is reached
 ZOOM = 2  # the refining looks see the aligned frame at twice its size
 
 
@@ -64,10 +65,32 @@ class Patch:
 
     def warped(self, matrix: np.ndarray, box: Box) -> Image.Image:
         """`box` of CelebA's frame at ZOOM times its size; `matrix`: from photo to frame."""
+        to_box, size = self._to_box(matrix, box)
+        return Image.fromarray(warp(self.pixels, to_box, size, cv2.INTER_LINEAR))
+
+    def filled(self, matrix: np.ndarray, box: Box) -> tuple[Image.Image, np.ndarray]:
+        """`warped`, and which pixels of it the photo shows, bool (H, W).
+
+        The others are its mirror image, fading over FADE into the mean of what it shows: its last
+        pixels repeated would be streaks, of which a model makes hair and hats.
+        """
+        to_box, size = self._to_box(matrix, box)
+        ones = np.ones(self.pixels.shape[:2], np.uint8)
+        # A border of the photo that falls onto the box's is within.
+        inside = warp(ones, to_box, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0
+        if inside.all() or not inside.any():
+            return self.warped(matrix, box), inside
+        mirrored = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
+        away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+        faded = (1 - np.cos(np.pi * (away / (FADE * ZOOM)).clip(0, 1)))[:, :, None] / 2
+        mean = mirrored[inside].mean(axis=0)
+        mixed = mirrored + faded * (mean - mirrored)
+        return Image.fromarray(mixed.round().astype(np.uint8)), inside
+
+    def _to_box(self, matrix: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
         left, top, right, bottom = box
         to_box = ZOOM * compose(matrix - [(0, 0, left), (0, 0, top)], inverse(self.from_photo))
-        size = ((right - left) * ZOOM, (bottom - top) * ZOOM)
-        return Image.fromarray(warp(self.pixels, to_box, size, cv2.INTER_LINEAR))
+        return to_box, ((right - left) * ZOOM, (bottom - top) * ZOOM)
 
 
 def cut_out(photo: Image.Image, matrix: np.ndarray) -> Patch:
