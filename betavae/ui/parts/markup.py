@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from betavae.serving.pictures import data_uri, png_uri
 
@@ -16,50 +16,6 @@ def picture(image: Image.Image, alt: str, lossless: bool = True) -> str:
     """An <img> that needs no file on the server."""
     uri = png_uri(image) if lossless else data_uri(image)
     return f'<img src="{uri}" alt="{escape(alt, quote=True)}">'
-
-
-def card(
-    image: Image.Image,
-    title: str,
-    lines: list[str],
-    second: Image.Image | None = None,
-    items: Sequence[str] = (),
-    heading: str = "",
-) -> str:
-    """A picture, perhaps with its difference from the original beside it, its title, some lines of
-    figures, and a list under its heading."""
-    text = "".join(f"<span>{escape(line)}</span>" for line in lines)
-    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    beside = picture(second, f"{title}: difference from the original") if second else ""
-    if listed:
-        listed = f"<span>{escape(heading)}</span><ul>{listed}</ul>"
-    return (
-        f'<figure><div class="pictures">{picture(image, title)}{beside}</div>'
-        f"<figcaption><b>{escape(title)}</b>{text}{listed}</figcaption></figure>"
-    )
-
-
-def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, float]]) -> str:
-    """The photo, small, with each face's box and number."""
-    small = photo.copy()
-    small.thumbnail((480, 480))
-    scale = small.width / photo.width
-    draw, font = ImageDraw.Draw(small), ImageFont.load_default(16)
-    for number, box in enumerate(boxes, start=1):
-        left, top, right, bottom = (value * scale for value in box)
-        draw.rectangle((left, top, right, bottom), outline=(99, 102, 241), width=3)
-        draw.text(
-            (left + 5, top + 3),
-            str(number),
-            (255, 255, 255),
-            font,
-            stroke_width=2,
-            stroke_fill=(0, 0, 0),
-        )
-    return (
-        f'<figure class="overview">{picture(small, "Faces found", lossless=False)}'
-        "<figcaption>Faces found</figcaption></figure>"
-    )
 
 
 def table(
@@ -153,8 +109,27 @@ def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title:
     )
 
 
-def cards(items: list[str]) -> str:
-    return f'<div class="cards">{"".join(items)}</div>'
+def code(text: str) -> str:
+    """Commands to read and to copy; give `COPY` to the component that shows them."""
+    return (
+        '<div class="code"><button type="button">Copy</button>'
+        f'<pre tabindex="0" role="group" aria-label="Commands">{escape(text)}</pre></div>'
+    )
+
+
+COPY = """element.addEventListener('click', async event => {
+  const button = event.target.closest('.code button');
+  if (!button) return;
+  const text = button.nextElementSibling;
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = 'Copied';
+  } catch {  // not allowed in this page
+    getSelection().selectAllChildren(text);
+    button.textContent = 'Selected';
+  }
+  setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+});"""
 
 
 def notice(text: str, wrong: bool = False) -> str:

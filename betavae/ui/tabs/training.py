@@ -18,7 +18,7 @@ from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.kinds import PARTS, named_chart
 from betavae.study.table import read_study, rows
-from betavae.ui.parts.markup import notice, table
+from betavae.ui.parts.markup import COPY, code, notice, table
 
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation) ↓",
@@ -237,15 +237,10 @@ def _training_curves(studio: Studio) -> None:
         title=RECORDED["validation_reconstruction"],
         elem_id="history",
     )
-    commands = gr.Code(
-        _commands(studio, choices[0][1]),
-        language="shell",
-        label="Commands",
-        elem_id="commands",
-    )
+    commands = gr.HTML(code(_commands(studio, choices[0][1])), elem_id="commands", js_on_load=COPY)
 
     def show(name: str, recorded: str):
-        return _history(studio, name, recorded), _commands(studio, name)
+        return _history(studio, name, recorded), code(_commands(studio, name))
 
     titled = column.input(lambda name: gr.LinePlot(title=RECORDED[name]), column, plot, **quiet)
     for event in (titled.then, bundle.input):

@@ -36,7 +36,7 @@ function layOut(answer) {
   const wide = state.shown.length > 1 ? ` Each row is a latent of ${models[base()].title} with the one that correlates most with it, over ${answer.pictures.toLocaleString('en')} pictures that the models were not trained on. One slider moves them together.` : '';
   above.textContent = `What changes when one slider moves.${wide}`;
   pairs.dataset.count = state.shown.length;
-  pairs.replaceChildren(above, ...state.shown.map((name, place) => {
+  pairs.replaceChildren(make('h2', {className: 'unseen', textContent: 'Matched latents'}), above, ...state.shown.map((name, place) => {
     columns[name].style.gridArea = `m${place}`;
     return columns[name];
   }), list);
