@@ -7,7 +7,18 @@ import os
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
+from betavae.commands import (
+    evaluate,
+    grid,
+    host,
+    match,
+    publish,
+    sharpen,
+    study,
+    train,
+    traverse,
+    tuning,
+)
 from betavae.data import DataError
 from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
@@ -23,6 +34,7 @@ COMMANDS = (
     host.add,
     evaluate.add,
     evaluate.add_compare,
+    match.add,
     traverse.add,
     tuning.add,
 )

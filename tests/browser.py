@@ -83,9 +83,10 @@ def settle(page):
         last, quiet = now, quiet + 1 if now == last else 0
 
 
-def pixels(page, model=BETA) -> np.ndarray:
+def pixels(page, model=BETA, where=".board") -> np.ndarray:
     """What the model's canvas shows, RGB (256, 256, 3)."""
-    uri = page.evaluate(f"document.querySelector('canvas[data-model={model}]').toDataURL()")
+    canvas = f"{where} canvas[role=img][data-model={model}]"
+    uri = page.evaluate(f"document.querySelector('{canvas}').toDataURL()")
     picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
     return np.asarray(picture.convert("RGB")).astype(float)
 
@@ -110,12 +111,12 @@ def until(page, condition, seconds=30):
     assert condition()
 
 
-def assert_shows(page, code: torch.Tensor, model=BETA):
+def assert_shows(page, code: torch.Tensor, model=BETA, where=".board"):
     """The canvas shows, at once or soon, the decoded code, up to JPEG and the enlargement by 4."""
     with torch.inference_mode():
         mean = bundles.load(model).vae.decode(code[None]).mean[0]
     expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
-    until(page, lambda: np.abs(pixels(page, model) - np.asarray(expected)).mean() < 2.5)
+    until(page, lambda: np.abs(pixels(page, model, where) - np.asarray(expected)).mean() < 2.5)
 
 
 def slider(page, model=BETA, position=0):

@@ -25,6 +25,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from betavae import bundles
+from betavae.bundles.matches import matches, read
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 
@@ -191,8 +192,9 @@ class TestReconstruct:
         Image.fromarray(astronaut()).save(tmp_path / "portrait.png")
         self.upload(page, tmp_path / "portrait.png")
         page.wait_for_selector("#reconstruction .cards")
+        assert "One face found" in page.inner_text("#reconstruction")
+        page.get_by_role("button", name="All models").click()
         text = page.inner_text("#reconstruction")
-        assert "One face found" in text
         assert len(re.findall(r"PSNR ↑ \d+\.\d dB", text)) == len(
             [n for n in bundles.names() if n.startswith("celeba-")]
         )
@@ -221,35 +223,102 @@ class TestReconstruct:
         assert not page.get_by_role("button", name="Edit in Traverse").is_enabled()
 
 
+def open_compare(page):
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+
+
+def open_section(page, name):
+    page.locator(f"details[data-section={name}] summary").click()
+    page.wait_for_selector(f"#{name} *")
+
+
+def put(handle, value):
+    handle.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", value)
+
+
 class TestCompare:
-    def test_scores_faces_matches_and_bars(self, page):
-        page.get_by_role("tab", name="Compare").click()
-        page.wait_for_selector("#matched img")
+    def test_scores_faces_and_bars(self, page):
+        open_compare(page)
+        for name in ("scores", "faces", "latents"):
+            open_section(page, name)
         table = page.inner_text("#scores")
         for name in ("celeba-vae", BETA):
             assert f"{bundles.load(name).metrics['scores']['psnr']:.2f}" in table
-        assert page.locator("#faces img").count() == 2
-        assert page.locator("#matched .pair img").count() >= 2
-        assert page.locator("#compare-bars .bar-chart").count() == 2
-        assert page.locator("#compare-bars .bar").count() == 64
+        # Each model's pictures, and the second one's difference from the first one's.
+        assert page.locator("#faces img").count() == 3
+        assert page.locator("#latents .bar-chart").count() == 2
+        assert page.locator("#latents .bar-chart .bar").count() == 64
+        auroc = bundles.load("celeba-vae").metrics["attributes"]["blond hair"]["auroc"]
+        assert f"blond hair\u00a0{auroc:.2f}" in page.locator("#latents table").first.inner_text()
 
-    def test_rows_are_paired_by_correlation(self, page):
+    def test_rows_are_paired_by_correlation_over_the_validation_split(self, page):
         """Each active latent of the β-VAE stands beside the VAE's latent that follows it best."""
-        page.get_by_role("tab", name="Compare").click()
-        page.wait_for_selector("#matched img")
+        open_compare(page)
         one, other = (bundles.load(name) for name in (BETA, "celeba-vae"))
-        matrix = np.corrcoef(one.codes.T, other.codes.T)[:32, 32:]
-        rows = page.locator("#matched .pair:not(.heads)")
-        assert rows.count() == len(one.active)
-        for row, latent in zip(rows.all_inner_texts(), one.active, strict=True):
-            partner = int(np.abs(matrix[latent.index]).argmax())
-            assert f"z{latent.index}" in row and f"z{partner}" in row
-            assert f"{matrix[latent.index, partner]:+.2f}" in row
+        pairs, pictures = matches(one, other, read("celeba"))
+        assert pictures == one.config["data"]["validation_pictures"]
+        assert f"over {pictures:,} pictures" in page.inner_text("#matched")
+        # The stored codes, a tenth of those pictures, agree about how much they correlate.
+        rough = np.corrcoef(one.codes.T, other.codes.T)[:32, 32:]
+        rows = page.locator("#matched .pair").all()
+        called = Studio().latent_names("celeba-vae")
+        for row, latent in zip(rows, one.active, strict=True):
+            partner, r = pairs[latent.index]
+            assert abs(rough[latent.index, partner] - r) < 0.2
+            cells = row.locator(".cell").evaluate_all("c => c.map(e => +e.dataset.latent)")
+            assert cells == [partner, latent.index]
+            said = row.inner_text()
+            assert called[partner].noun in said and f"{abs(r):.2f}" in said
+            assert ("−" in row.locator(".hand small").inner_text()) == (r < 0)
+
+    def test_one_slider_moves_both_partners(self, page):
+        open_compare(page)
+        assert "correlation −" in page.locator("#matched .pair").first.inner_text()
+        codes = {name: bundles.load(name).codes[0].clone() for name in ("celeba-vae", BETA)}
+        left, right = (
+            int(cell.get_attribute("data-latent"))
+            for cell in page.locator("#matched .pair").first.locator(".cell").all()
+        )
+        codes["celeba-vae"][left], codes[BETA][right] = 1.5, -1.5  # against each other
+        handle = page.locator("#matched input[type=range]").first
+        put(handle, -1.5)
+        for name, code in codes.items():
+            assert_shows(page, code, name, "#matched")
+        page.get_by_role("button", name="Put back").click()
+        for name in codes:
+            assert_shows(page, bundles.load(name).codes[0], name, "#matched")
+
+    def test_a_pair_is_played_by_keys_and_says_what_it_is(self, page):
+        open_compare(page)
+        handle = page.locator("#matched input[type=range]").first
+        handle.focus()
+        for key in ("End", "ArrowLeft", "PageDown"):
+            page.keyboard.press(key)
+        assert handle.input_value() == "1.9"
+        assert handle.get_attribute("aria-valuetext") == "1.90, towards bright"
+        assert "background: dark to bright, by β-VAE" in handle.get_attribute("aria-label")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.dataset.row") == "1"
+
+    def test_which_to_use_is_one_sentence_on_top(self, page):
+        open_compare(page)
+        said = page.inner_text(".which")
+        scores = {
+            b.title: b.metrics["scores"]
+            for b in map(bundles.load, bundles.names())
+            if b.name.startswith("celeba")
+        }
+        sharpest = max(scores, key=lambda title: scores[title]["psnr"])
+        assert f"Use {sharpest} to copy" in said
+        assert f"({scores[sharpest]['psnr']:.1f} dB)" in said
 
     def test_all_models_of_the_data(self, page):
-        page.get_by_role("tab", name="Compare").click()
+        open_compare(page)
         page.locator("#compare-data").get_by_label("2D shapes").click()
         page.wait_for_selector("#factors .model canvas")
+        open_section(page, "every")
+        page.wait_for_function("document.querySelector('#every').innerText.includes('MIG')")
         for name in ("shapes2d-vae", "shapes2d-beta-vae"):
             bundle = bundles.load(name)
             row = page.locator("#every tr", has_text=bundle.title).inner_text()
@@ -267,8 +336,10 @@ class TestCompare:
         assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
 
     def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page):
-        page.get_by_role("tab", name="Compare").click()
+        open_compare(page)
         page.locator("#compare-data").get_by_label("2D shapes").click()
+        page.wait_for_selector("#factors .model canvas")
+        open_section(page, "tuning")
         page.wait_for_selector("#tuning .latents figure")
         pair = (bundles.load(f"shapes2d-{name}") for name in ("vae", "beta-vae"))
         models = page.locator("#tuning .latents")
@@ -276,10 +347,11 @@ class TestCompare:
         assert drawn == [len(bundle.active) for bundle in pair]
         assert page.locator("#tuning polyline").count() == 2 * 3 * sum(drawn)
         page.locator("#compare-data").get_by_label("Faces").click()
-        page.wait_for_selector("#tuning .latents", state="detached")
+        page.wait_for_selector("#tuning", state="detached")
 
     def test_the_first_picture_is_chosen_by_keys(self, page):
-        page.get_by_role("tab", name="Compare").click()
+        open_compare(page)
+        open_section(page, "faces")
         shown = page.locator("#faces img").first
         before = shown.get_attribute("src")
         page.locator("#start input[type=range]").focus()
@@ -287,16 +359,23 @@ class TestCompare:
         page.wait_for_function(
             "old => document.querySelector('#faces img').src !== old", arg=before
         )
+        assert_shows(page, bundles.load(BETA).codes[1], BETA, "#matched")
 
     def test_choosing_a_model_redraws(self, page):
-        page.get_by_role("tab", name="Compare").click()
-        page.wait_for_selector("#faces img")
-        before = page.locator("#faces img").first.get_attribute("src")
-        page.get_by_label("First model").click()
-        page.get_by_role("option", name="β-VAE (β = 250)").click()
-        page.wait_for_function(
-            "before => document.querySelector('#faces img').src !== before", arg=before
-        )
+        open_compare(page)
+        page.get_by_label("First model").select_option("β-VAE (β = 250)")  # they change places
+        page.wait_for_function("document.querySelector('#matched h3').textContent.includes('250')")
+        assert_shows(page, bundles.load(BETA).codes[0], BETA, "#matched")
+        page.get_by_label("Third model").select_option("FactorVAE (γ = 100)")
+        page.wait_for_selector("#matched figure:nth-of-type(3) canvas")
+        assert page.locator("#matched .pair").first.locator(".cell").count() == 3
+        factor = bundles.load("celeba-factor-vae")
+        assert_shows(page, factor.codes[0], factor.name, "#matched")
+
+    def test_nothing_is_asked_before_the_tab_is_opened(self, page):
+        assert page.locator(".compare[data-frames]").count() == 0
+        open_compare(page)
+        assert page.locator(".compare[data-frames]").count() == 1
 
 
 def test_damaged_bundle_is_named_and_the_other_works(browser, tmp_path, monkeypatch):

@@ -18,11 +18,13 @@ from skimage.data import astronaut
 from betavae import bundles
 from betavae.data.images import to_tensor
 from betavae.faces.alignment import align_face
+from betavae.faces.pasting import align_by_hand, crop_square
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui import layout
+from betavae.ui.live.face import asked_face, asked_square
 from betavae.ui.parts import paste
-from betavae.ui.tabs.reconstruct import take_apart, unusual
+from betavae.ui.parts.face import deviations, take_apart, unusual
 
 FACES = [name for name in bundles.names() if name.startswith("celeba-")]
 
@@ -80,24 +82,36 @@ class TestCards:
         bundle = bundles.load(BETA)
         with torch.no_grad():
             posterior = bundle.vae.encode(to_tensor(crop)[None].float() / 255)
-        first = int(posterior.kl()[0].argmax())
-        item = unusual(bundle, first, float(posterior.mean[0, first]))
-        assert item in tab.locator("#reconstruction figure").nth(2).inner_text()
+        code, active = posterior.mean[0].tolist(), [k.index for k in bundle.active]
+        far = sorted(active, key=lambda k: -abs(deviations(bundle, k, code[k])))[:4]
+        called = Studio().latent_names(BETA)
+        tab.get_by_label("Model", exact=True).last.select_option(BETA)
+        items = tab.locator("#reconstruction .model.chosen li").all_text_contents()
+        assert len(items) == 4
+        for item, k in zip(items, far, strict=True):
+            assert all(part in item for part in unusual(bundle, called[k], k, code[k]))
+        # One model at first, large; the others on demand.
+        assert tab.locator("#reconstruction .model:visible").count() == 1
+        tab.get_by_role("button", name="All models").click()
+        assert tab.locator("#reconstruction .model:visible").count() == len(FACES)
 
     @pytest.mark.parametrize("name", FACES)
     def test_how_unusual_says_what_the_latent_tracks_not_what_the_person_is(self, studio, name):
-        bundle = studio.bundles[name]
+        bundle, called = studio.bundles[name], studio.latent_names(name)
         for latent in bundle.active:
-            text = unusual(bundle, latent.index, latent.mean - 2 * latent.deviation)
-            assert text.startswith(f"z{latent.index}: 2.0 s.d. below average")
-            assert "attractive" not in text
-            high = unusual(bundle, latent.index, latent.mean + 2 * latent.deviation)
-            assert high.startswith(f"z{latent.index}: 2.0 s.d. above average")
-            usual = unusual(bundle, latent.index, latent.mean - 0.01 * latent.deviation)
-            assert usual.startswith(f"z{latent.index}: average")
-            best = latent.tracks[0]
-            if abs(best["correlation"]) >= 0.2 and best["name"] != "attractive":
-                assert text.endswith(f"(tracks {best['name']})")
+            noun = called[latent.index]
+
+            def told(by, latent=latent, noun=noun):
+                value = latent.mean + by * latent.deviation
+                return unusual(bundle, noun, latent.index, value)
+
+            low, high, rather, usual = map(told, (-2, 2, 1, -0.01))
+            for text, end, side in ((low, noun.low, "below"), (high, noun.high, "above")):
+                assert text[0] == noun.noun and "attractive" not in text[0]
+                assert text[1] == f"{end or side + ' average'}, strongly"
+                assert text[2] == f"2.0 s.d. {side} average · z{latent.index}"
+            assert rather[1] == (noun.high or "above average")
+            assert usual[1:] == ("as on average", f"average · z{latent.index}")
 
     def test_one_of_several_faces_is_chosen(self, tab, two_faces):
         upload(tab, two_faces)
@@ -105,34 +119,101 @@ class TestCards:
         before = picture_of(tab, "#reconstruction .pictures img")
         first = tab.locator("#reconstruction .pictures img").first.get_attribute("src")
         shown = "document.querySelector('#reconstruction .pictures img').src"
-        tab.locator("#which").get_by_label("2").click()
+        tab.get_by_role("button", name="Face 2 of 2").click()
         tab.wait_for_function(f"old => {shown} !== old", arg=first)
         after = picture_of(tab, "#reconstruction .pictures img")
         assert after.mean() < 0.7 * before.mean(), "the second face is the dark one"
-        tab.locator("#which").get_by_label("1").click()
+        box = tab.locator(".square").bounding_box()
+        photo = tab.locator(".field img").bounding_box()
+        assert box["x"] > photo["x"] + photo["width"] / 2, "the square stands on that face"
+        tab.get_by_role("button", name="Face 1 of 2").click()
         tab.wait_for_function(f"old => {shown} === old", arg=first)
 
     def test_an_example_needs_no_upload(self, tab):
-        tab.locator("#reconstruct, .gallery-item, button.gallery-item").last.click()
+        tab.locator("#examples button").last.click()
         tab.wait_for_selector("#reconstruction .cards")
+        tab.get_by_role("button", name="All models").click()
         assert len(re.findall(r"PSNR", tab.inner_text("#reconstruction"))) == len(FACES)
 
 
 class TestByHand:
-    def test_without_a_face_the_crop_opens_and_moves(self, tab, tmp_path):
+    def test_without_a_face_the_square_moves_by_keys(self, tab, tmp_path):
         rows = np.linspace(0, 255, 300).astype(np.uint8)
         Image.fromarray(np.tile(rows, (200, 1))).save(tmp_path / "gradient.png")
         upload(tab, tmp_path / "gradient.png")
-        slider = tab.locator("#hand-x input[type=range]")
-        slider.wait_for(state="visible")
-        slider.focus()
-        for _ in range(20):
+        tab.locator(".square").focus()
+        for _ in range(60):
             tab.keyboard.press("ArrowRight")
         tab.wait_for_function(
             "document.querySelector('#reconstruction').innerText.includes('Using your crop')"
         )
         where = "#reconstruction .pictures img"
         until(tab, lambda: picture_of(tab, where).mean() > 150)  # right of the middle
+
+    def test_the_square_is_dragged_scaled_and_turned_on_the_photo(self, tab, portrait):
+        upload(tab, portrait)
+        until(tab, lambda: tab.locator(".field img").evaluate("i => i.naturalWidth") == 512)
+        square, photo = tab.locator(".square"), tab.locator(".field img").bounding_box()
+        scale = 512 / photo["width"]
+        (x, y), side, tilt = crop_square(align_face(Image.open(portrait)).matrix)
+
+        def pull(handle, across, down):
+            box = handle.bounding_box()
+            middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            tab.mouse.move(*middle)
+            tab.mouse.down()
+            tab.mouse.move(middle[0] + across, middle[1] + down, steps=5)
+            tab.mouse.up()
+            return np.array(middle) * scale
+
+        pull(square, 30, 40)
+        x, y = x + 30 * scale, y + 40 * scale
+        corner = pull(square.locator(".size"), 25, 25) - np.array((photo["x"], photo["y"])) * scale
+        corner += 25 * scale - np.array((x, y))
+        side = np.hypot(*corner) * np.sqrt(2)
+        expected = align_by_hand(Image.open(portrait), (x, y), side, tilt).crop
+
+        def off():
+            seen = picture_of(tab, "#reconstruction .pictures img").astype(float)
+            return np.abs(seen - np.asarray(expected, float)).mean()
+
+        until(tab, lambda: off() < 4)
+        assert "Using your crop" in tab.inner_text("#reconstruction .notice")
+        pull(square.locator(".turn"), 40, 0)
+        until(tab, lambda: off() > 8)
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            None,
+            [1, 2, 3],
+            [1, 2, float("nan"), 0],
+            [1, 2, True, 0],
+            [-5, 2, 50, 0],
+            [1, 2, 5000, 0],
+            [1, 2, 0, 0],
+            ["1", 2, 50, 0],
+            [1, 2, 50, 1e9],
+        ],
+    )
+    def test_a_square_that_is_none_gets_one_sentence(self, numbers):
+        with pytest.raises(checks.Refused, match="The square"):
+            asked_square({"square": numbers}, (300, 200))
+        assert asked_square({"square": [1, 2, 50, 3.5]}, (300, 200)) == ((1, 2), 50, 3.5)
+
+    def test_a_face_that_there_is_not_gets_one_sentence(self):
+        for number in (2, -1, 0.5, "0", float("nan")):
+            with pytest.raises(checks.Refused, match="The face must be"):
+                asked_face({"face": number}, 2)
+        assert asked_face({"face": 1}, 2) == 1 and asked_face({"square": []}, 2) is None
+
+    def test_what_the_photo_lacks_and_darkness_are_said(self, tmp_path):
+        close = Image.fromarray(astronaut()).crop((150, 60, 290, 200))
+        close.save(tmp_path / "close.png")
+        Image.fromarray(astronaut() // 12).save(tmp_path / "dark.png")
+        said = [take_apart(Studio(), str(tmp_path / f"{n}.png"))[0] for n in ("close", "dark")]
+        assert "lies outside the photo" in said[0]["message"] and said[0]["wrong"]
+        assert "very dark" in said[1]["message"] and "outside" not in said[1]["message"]
 
 
 class TestPasteBack:
@@ -173,9 +254,9 @@ class TestPasteBack:
         _, state, _ = take_apart(studio, str(portrait))
         board = codes and {"start": state["codes"], "edited": {BETA: codes}}
         with pytest.raises(checks.Refused, match=sentence):
-            paste.pasted(studio, board, BETA, paste.CHANGE, {**state, **change})
+            paste.pasted(studio, board, paste.CHANGE, {**state, **change})
         with pytest.raises(checks.Refused, match="Upload a photo first"):
-            paste.pasted(studio, board, BETA, paste.CHANGE, None)
+            paste.pasted(studio, board, paste.CHANGE, None)
 
     def test_a_strangers_face_on_the_sliders_is_not_put_into_the_photo(self, tab, portrait):
         upload(tab, portrait)  # the sliders hold a stored face, as when the page opened
@@ -273,10 +354,15 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
         page.goto(address)
         page.get_by_role("tab", name="Compare").click()
         page.locator("#compare-data").get_by_label("Faces, 19867 pictures").check()
+        for section in ("scores", "every"):
+            page.locator(f"details[data-section={section}] summary").click()
         page.wait_for_function(
             "document.querySelector('#scores').innerText.includes('β-VAE (β = 250)')"
         )
-        assert page.locator("#matched .heads b").count() == 2
+        page.wait_for_function("document.querySelector('#every').innerText.includes('dB above')")
+        assert page.locator("#matched figure h3").count() == 2
+        # There is no file of matches beside these models: the stored codes are correlated.
+        assert "over 256 pictures" in page.inner_text("#matched")
         assert "Capacity" not in page.inner_text("#every")
         assert "dB above β-VAE (β = 250)" in page.inner_text("#every")
         page.close()

@@ -13,6 +13,7 @@ from browser import assert_shows, code_on_page, drag, settle
 from PIL import Image
 
 from betavae import bundles
+from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.serving import checks
 from betavae.serving.studio import Studio
@@ -116,6 +117,9 @@ class TestFactors:
 
     def test_heat_maps_and_scores_are_the_stored_ones(self, factors_page):
         page = factors_page
+        for section in ("heat", "scores"):
+            page.locator(f"details[data-section={section}] summary").click()
+            page.wait_for_selector(f"#{section} table")
         page.wait_for_selector("#heat table.heat >> nth=1")
         text = page.inner_text("#scores")
         for place, name in enumerate(NAMES):
@@ -128,6 +132,24 @@ class TestFactors:
             assert [int(cell) for cell in cells] == shares[order].ravel().round().astype(
                 int
             ).tolist()
+
+    def test_true_factors_come_first_and_originals_stand_above(self, factors_page):
+        page = factors_page
+        summaries = page.locator(".compare summary:visible").all()
+        above = page.locator("#factors").bounding_box()["y"]
+        assert all(above < summary.bounding_box()["y"] for summary in summaries)
+        page.locator("details[data-section=faces] summary").click()
+        page.wait_for_selector("#faces img")
+        captions = page.locator("#faces figcaption").all_inner_texts()
+        assert [c.split()[0] for c in captions] == ["Originals"] + ["Reconstructions", "Their"] * 2
+        drawn = bundles.load(NAMES[0])
+        originals = stored_shapes(drawn)
+        with torch.no_grad():
+            assert torch.allclose(drawn.vae.encode(originals).mean, drawn.codes, atol=1e-3)
+        uri = page.locator("#faces img").first.get_attribute("src")
+        shown = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("L")
+        row = np.asarray(shown, float) / 255
+        assert np.abs(row[:, -64:] - originals[7, 0].numpy()).mean() < 0.02  # JPEG
 
     def test_on_a_phone_the_buttons_hold_their_words(self, phone):
         phone.locator("#data").get_by_label("2D shapes").click()
@@ -145,6 +167,8 @@ class TestFactors:
         phone.wait_for_selector("#factors .model canvas")
         phone.wait_for_timeout(500)
         assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        phone.locator("details[data-section=scores] summary").click()
+        phone.wait_for_selector("#scores table")
         scores = phone.locator("#scores .scroll")  # two models are seen without scrolling
         assert scores.evaluate("e => e.clientWidth > 0 && e.scrollWidth <= e.clientWidth")
 
@@ -163,7 +187,7 @@ class TestFactors:
     )
     def test_nonsense_gets_one_sentence(self, studio, request_, sentence):
         with pytest.raises(checks.Refused, match=sentence):
-            code_of_factors(studio, Shapes2D())(request_)
+            code_of_factors(studio)(request_)
 
 
 class TestTraverse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+import gradio as gr
 import pytest
 import torch
 from browser import (
@@ -27,7 +28,7 @@ from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 from betavae.ui.parts import paste
-from betavae.ui.tabs.reconstruct import take_apart
+from betavae.ui.parts.face import take_apart
 
 STATUS = "document.querySelector('.status').textContent"
 SHAPES = "shapes2d-beta-vae"
@@ -151,27 +152,37 @@ class TestToAndFro:
 
 
 class TestPastedFace:
-    def test_the_model_that_was_edited_must_be_chosen(self, page, portrait):
+    def test_the_board_offers_it_with_the_model_that_was_edited(self, page, portrait):
+        offer = page.locator("#paste-into")
+        assert not offer.is_visible(), "this face came from no photo"
         edit_in_traverse(page, portrait)
-        handle = slider(page)
-        handle.focus()
-        page.keyboard.press("ArrowRight")
+        slider(page).focus()
+        page.keyboard.press("Home")
         settle(page)
-        page.get_by_role("tab", name="Reconstruct").click()
-        page.get_by_text("Paste back into the photo").click()
-        page.get_by_role("button", name="Paste back", exact=True).click()
-        page.wait_for_function(
-            "document.querySelector('#paste-message').innerText"
-            ".includes('You did not edit with VAE (β = 1). Choose β-VAE (β = 250) above')"
-        )
+        offer.click()
+        page.wait_for_selector("#paste-result img")
+        assert "Edited with β-VAE (β = 250)" in page.inner_text("#paste-message")
+        page.get_by_role("tab", name="Traverse").click()
+        random_face(page)
+        page.wait_for_function("document.querySelector('#paste-into').hidden")
+
+    def test_of_two_edited_models_it_is_the_one_in_hand(self):
+        studio = Studio()
+        start = {"celeba-vae": [0.0] * 32, BETA: [0.0] * 32}
+        edited = {name: [1.0] * 32 for name in start}
+        codes = {"start": start, "edited": edited, "hand": BETA}
+        assert paste.edited_with(studio, codes) == BETA
+        assert paste.edited_with(studio, {**codes, "hand": None}) == "celeba-vae"
+        only = {**codes, "edited": {**edited, BETA: start[BETA]}}
+        assert paste.edited_with(studio, only) == "celeba-vae", "what is in hand was not moved"
 
     def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait):
         studio = Studio()
         _, state, _ = take_apart(studio, str(portrait))
         board = {"start": state["codes"], "edited": state["codes"]}
         with pytest.raises(checks.Refused, match="No slider has moved"):
-            paste.pasted(studio, board, BETA, paste.CHANGE, state)
-        before, after = paste.pasted(studio, board, BETA, paste.FACE, state)
+            paste.pasted(studio, board, paste.CHANGE, state)
+        before, after, _ = paste.pasted(studio, board, paste.FACE, state)
         assert before.size == after.size and before.tobytes() != after.tobytes()
 
     def test_another_photo_takes_the_result_away(self, page, portrait, tmp_path):
@@ -182,8 +193,6 @@ class TestPastedFace:
         settle(page)
         page.get_by_role("tab", name="Reconstruct").click()
         page.get_by_text("Paste back into the photo").click()
-        page.locator("#paste-model input").click()
-        page.get_by_role("option", name="β-VAE (β = 250)").last.click()
         page.get_by_role("button", name="Paste back", exact=True).click()
         page.wait_for_selector("#paste-result img")
         Image.fromarray(astronaut() // 2).save(tmp_path / "dark.png")
@@ -198,12 +207,10 @@ class TestPastedFace:
         os.remove(portrait)
         edited = {name: [code[0] + 1, *code[1:]] for name, code in state["codes"].items()}
         with pytest.raises(PhotoError, match="deleted, as announced") as error:
-            paste.pasted(
-                studio, {"start": state["codes"], "edited": edited}, BETA, paste.CHANGE, state
-            )
+            paste.pasted(studio, {"start": state["codes"], "edited": edited}, paste.CHANGE, state)
         assert str(portrait) not in str(error.value)
         with pytest.raises(PhotoError, match="deleted, as announced"):
-            take_apart(studio, state["path"], by_hand=(50, 50, 60, 0))
+            take_apart(studio, state["path"], by_hand=((250, 250), 300, 0))
 
 
 def test_after_a_restart_whatever_has_lost_its_photo_says_so(cache):
@@ -211,8 +218,8 @@ def test_after_a_restart_whatever_has_lost_its_photo_says_so(cache):
     demo = layout.build(Studio())
     handlers = {block.fn.__name__: block.fn for block in demo.fns.values() if block.fn}
     lost = "The server was restarted and lost your photo. Upload it again to go on."
-    assert lost in handlers["carry_over"](None)[2]
-    assert lost in handlers["chosen"](2, None)[0]
-    assert "the server was restarted and lost it" in handlers["cropped"](None, 50, 50, 60, 0)[0]
-    assert "the server was restarted" in handlers["put_back"]({}, BETA, paste.FACE, None)[0]
+    asks = gr.EventData(None, {"face": 1})
+    assert handlers["carry_over"](None, asks)[2]["message"] == lost
+    assert handlers["asked"](None, asks)[0]["message"] == lost
+    assert "the server was restarted" in handlers["put_back"]({}, paste.FACE, None)[0]
     assert "the server was restarted" in handlers["blended"]("a photo", None)[0]

@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 
 from betavae import bundles, cli
 from betavae.bundles.bundle import FILES, BundleError, encode_all, pair_latents
-from betavae.bundles.packaging import measure, package, stored_faces
+from betavae.bundles.packaging import measure, package
+from betavae.bundles.stored import stored_faces
 from betavae.data import CelebA
 from betavae.metrics.attributes import PICTURE_STATISTICS, picture_statistics, readable
 from betavae.metrics.faces import evaluate_faces

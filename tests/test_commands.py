@@ -121,30 +121,32 @@ def test_some_scores_are_measured_again_and_the_others_stay(tmp_path, capsys, mo
     monkeypatch.setattr(codes, "TEST", 200)
     copy = shutil.copytree(PROJECT / "weights" / "shapes2d-vae", tmp_path / "shapes2d-vae")
     path = copy / "metrics.json"
-    before = json.loads(path.read_text())
+    before = json.loads(path.read_bytes())
     words = ["evaluate", str(copy), "--scores", "mig", "factor-vae"]
-    assert cli.main([*words, "--dry-run"]) == 0 and json.loads(path.read_text()) == before
+    assert cli.main([*words, "--dry-run"]) == 0 and json.loads(path.read_bytes()) == before
     printed = capsys.readouterr().out
     assert "\nmig" in printed and "\nfactor-vae" in printed and "\nsap" not in printed
     assert cli.main([*words, "--keep-tolerance"]) == 0
-    kept = json.loads(path.read_text())
+    kept = json.loads(path.read_bytes())
     assert kept["measured_again"].keys() >= {"mig", "factor-vae"}
     assert kept["tolerance"] == before["tolerance"]
     assert set(kept["tolerances_kept"]) >= {"mig", "factor-vae"}
-    card = (copy / "README.md").read_text()
+    card = (copy / "README.md").read_text(encoding="utf-8")
     assert (
         "Measured again, by code version" in card
         and "tolerances of `dci`, `factor-vae`, `mig`" in card
     )
     assert cli.main(words) == 0
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_bytes())
     assert not {"mig", "factor-vae"} & set(found["tolerances_kept"])
     for part in ("scores", "tolerance"):
         changed = {name for name in found[part] if found[part][name] != before[part][name]}
         assert changed == {"mig", "factor-vae"}, part
     for name in ("mig", "factor-vae"):
         assert found["scores"][name] == round(found["metrics"][name]["score"], 5)
-    assert f"| MIG ↑ | {found['scores']['mig']:.4f} |" in (copy / "README.md").read_text()
+    assert f"| MIG ↑ | {found['scores']['mig']:.4f} |" in (copy / "README.md").read_text(
+        encoding="utf-8"
+    )
     faces = str(PROJECT / "weights" / "celeba-vae")
     monkeypatch.setattr("betavae.commands.evaluate.splits", lambda *given: (None, None))
     assert cli.main(["evaluate", faces, "--scores", "mig"]) == 1

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
+from betavae.faces import pasting
 from betavae.faces.alignment import align_face
 from betavae.faces.pasting import align_by_hand, paste_back
 
@@ -20,11 +21,7 @@ def as_floats(picture):
 
 def crop_square(face):
     """The centre and the side of the crop in the photo, as `align_by_hand` takes them."""
-    scale = np.hypot(face.matrix[0, 0], face.matrix[1, 0])
-    linear = np.linalg.inv(face.matrix[:, :2])
-    centre = linear @ (np.array([89.0, 109.0]) - face.matrix[:, 2])
-    tilt = -np.degrees(np.arctan2(face.matrix[1, 0], face.matrix[0, 0]))
-    return tuple(centre), 148 / scale, tilt
+    return pasting.crop_square(face.matrix)
 
 
 def test_the_hand_can_do_what_the_detector_did(portrait):
@@ -76,6 +73,38 @@ def test_what_is_pasted_lies_on_the_face_with_a_soft_edge(portrait, only_the_cha
     # Going outward from the middle to the square's edge the change dies down to nothing.
     edge = difference[int(y), int(x + side / 2) - 3 : int(x + side / 2) + 3]
     assert edge.max() < 0.05
+
+
+def test_the_square_is_read_back_from_the_matrix(portrait):
+    placed = (201.5, 130.25), 173.0, 12.5
+    found = pasting.crop_square(align_by_hand(portrait, *placed).matrix)
+    assert np.allclose(np.hstack(found), np.hstack(placed))
+
+
+def test_what_a_decoder_does_to_the_background_leaves_no_halo(portrait):
+    """It darkens all of the crop: the photo changes within the head, nowhere beside it."""
+    face = align_face(portrait)
+    mine = as_floats(face.crop)
+    pasted = paste_back(portrait, face.matrix, mine - 0.4, mine)
+    change = np.abs(as_floats(pasted) - as_floats(portrait)).max(2)
+    (x, y), side, tilt = crop_square(face)
+    changed = Image.fromarray((change * 255).astype(np.uint8))
+    in_crop = as_floats(align_by_hand(changed, (x, y), side, tilt).crop)
+    assert in_crop[28:48, 24:40].mean() > 0.35, "eyes, nose and mouth"
+    assert max(in_crop[:30, :8].max(), in_crop[:30, -8:].max()) < 0.02, "the wall beside the hair"
+    only_there = mine.copy()
+    only_there[:12, :12] += 0.5  # the wall alone
+    beside = as_floats(paste_back(portrait, face.matrix, only_there, mine))
+    assert np.abs(beside - as_floats(portrait)).max() < 0.01
+
+
+def test_a_whole_face_is_put_in_in_the_photos_colours(portrait):
+    """A model whose pictures are all too dark: what it makes of the face unedited is no darker."""
+    face = align_face(portrait)
+    mine = as_floats(face.crop)
+    pasted = paste_back(portrait, face.matrix, mine - 0.2, mine - 0.2, whole=True)
+    change = as_floats(pasted) - as_floats(portrait)
+    assert np.abs(change).mean() < 0.01
 
 
 def test_a_face_at_the_photos_border(portrait):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
-from betavae import bundles, metrics
-from betavae.bundles.bundle import encode_all
+from betavae import bundles, cli, metrics
+from betavae.bundles.bundle import encode_all, pair_latents
 from betavae.bundles.latents import describe_latents
-from betavae.bundles.packaging import stored_faces
+from betavae.bundles.matches import matches, read
+from betavae.bundles.stored import stored_faces
 from betavae.data import Shapes2D
 from betavae.metrics.reconstruction import validate
 from betavae.metrics.shapes import ROUNDING
@@ -52,3 +56,24 @@ def test_a_served_bundle_reconstructs_and_says_of_its_latents_what_its_card_does
         if stored.active:  # the order of what says nothing is chance
             assert made.tracks[0]["name"] == stored.tracks[0]["name"]
         assert shares[0][made.tracks[0]["name"]] == max(shares[0].values())
+
+
+def test_the_stored_matches_are_what_the_command_finds(tmp_path, capsys):
+    pair = ["shapes2d-vae", "shapes2d-beta-vae"]
+    assert cli.main(["match", *pair, "--to", str(tmp_path / "matches.json")]) == 0
+    assert "2 bundles, 4096 pictures" in capsys.readouterr().out
+    made, kept = json.loads((tmp_path / "matches.json").read_bytes()), read("shapes2d")
+    for one, other in (pair, pair[::-1]):
+        assert made["weights"][one] == kept["weights"][one]
+        found, stored = (np.array(m["matches"][one][other]) for m in (made, kept))
+        assert np.array_equal(found[:, 0], stored[:, 0])
+        assert np.abs(found[:, 1] - stored[:, 1]).max() < 0.002
+
+
+def test_other_weights_are_matched_by_their_stored_codes():
+    one, other = (bundles.load(f"shapes2d-{name}") for name in ("vae", "beta-vae"))
+    kept = read("shapes2d")
+    assert matches(one, other, kept)[1] == 4096
+    kept["weights"]["shapes2d-vae"] = "of another training"
+    pairs, pictures = matches(one, other, kept)
+    assert pictures == len(one.codes) and pairs == pair_latents(one.codes, other.codes)

@@ -128,9 +128,9 @@ def test_the_summary_holds_what_was_measured_and_is_drawn(three_seeds, tmp_path)
 def test_what_an_earlier_protocol_gave_is_not_set_beside_what_is_measured_now(three_seeds):
     """A run of which FactorVAE's silent latents had a vote keeps its number under another name."""
     for path in three_seeds.glob(f"conv-beta-vae-beta4-seed*/{SCORES}"):
-        run = json.loads(path.read_text())
+        run = json.loads(path.read_bytes())
         del run["metrics"]["factor-vae"]["latents"]
-        path.write_text(json.dumps(run))
+        path.write_text(json.dumps(run), encoding="utf-8")
     now, before = summarise(read_runs(three_seeds), {})["models"]
     assert {"factor-vae", "dci", "dci-completeness"} <= now["scores"].keys()
     assert not {"factor-vae", "dci", "dci-completeness"} & before["scores"].keys()
@@ -154,10 +154,10 @@ def test_a_study_that_does_not_say_by_which_protocol_has_the_earlier_one(three_s
     }
     study = summarise(runs, {}) | {"baselines": [baseline]}
     path = tmp_path / "study.json"
-    path.write_text(json.dumps(study))
+    path.write_text(json.dumps(study), encoding="utf-8")
     assert "†" not in markdown(read_study(tmp_path))
     del study["protocol"]
-    path.write_text(json.dumps(study))
+    path.write_text(json.dumps(study), encoding="utf-8")
     found = read_study(tmp_path)
     assert markdown(found).count(" †") == 5, "two scores of two rows, one of PCA"
     row, point = found["models"][0]["scores"], found["sweep"][0]

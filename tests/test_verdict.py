@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from betavae.ui.parts.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
+from betavae.ui.parts.verdict import (
+    best_cells,
+    faces_verdict,
+    means_over_seeds,
+    shapes_verdict,
+    which_to_use,
+)
 
 SHAPES = {
     "VAE": {"mig": 0.05, "dci": 0.1, "factor-vae": 0.6, "reconstruction": 60.0},
@@ -80,3 +86,22 @@ def test_all_that_share_a_best_figure_are_named():
     first = faces_verdict(even, "β-VAE")[0]
     assert "Highest PSNR: VAE and E (20.00 dB)" in first
     assert "track one attribute: B and E (4)" in first
+
+
+def test_one_sentence_names_who_copies_and_who_changes_one_thing():
+    said = which_to_use(FACES)
+    assert said.startswith("Use VAE to copy a picture closely (20.0 dB), and B to change one thing")
+    assert "(4 of its 12 sliders in use track one attribute)." in said
+    shapes = {title: scores | {"active_latents": 5} for title, scores in SHAPES.items()}
+    said = which_to_use(shapes)
+    assert said.startswith("Use VAE to copy a picture closely (error 60.0 nats), and B to change")
+    assert "(MIG 0.300)" in said
+
+
+def test_one_sentence_of_equals_names_the_one_with_fewer_sliders_and_of_one_itself():
+    even = {**FACES, "E": {**FACES["B"], "active_latents": 11}}
+    assert "and E to change one thing (4 of its 11" in which_to_use(even)
+    assert which_to_use({"A": FACES["A"]}).startswith("Use A, to copy a picture closely (18.0 dB)")
+    plain = ("psnr", "kl", "active_latents")
+    pictures = {title: {k: scores[k] for k in plain} for title, scores in FACES.items()}
+    assert which_to_use(pictures).endswith("and C to change one thing (8 sliders in use).")

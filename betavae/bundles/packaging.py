@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor
 from tqdm import tqdm
 
 from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
 from betavae.bundles.files import write_json, written_whole
 from betavae.bundles.latents import describe_latents
+from betavae.bundles.stored import stored_faces
 from betavae.machine.version import code_version
 from betavae.metrics import evaluate as score_codes
 from betavae.metrics.faces import evaluate_faces
@@ -32,7 +31,6 @@ from betavae.training.config import TrainingConfig, log_beta_norm, title
 from betavae.training.history import write_history
 from betavae.views.traversal import traversal_figure
 
-STORED_FACES = 256  # posterior means to start from: 32 kB a bundle
 FIGURE_FACES = 5  # rows of the paper's figure
 FIGURE_LATENTS = 9  # blocks of it; a VAE has more active ones than a page holds
 CROPS = {
@@ -198,12 +196,6 @@ def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
 
         result = evaluate_shapes(vae, training, validation, seed, progress)
     return {"scores": flat_scores(result), **result}
-
-
-def stored_faces(count: int) -> Tensor:
-    """Which validation pictures a bundle stores: the same for all models that have the same."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randperm(count, generator=generator)[:STORED_FACES]
 
 
 def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from betavae.bundles.bundle import DETAILS
 from betavae.bundles.files import write_json
-from betavae.bundles.packaging import stored_faces
+from betavae.bundles.stored import stored_faces
 from betavae.model.vae import VAE, digest
 from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints

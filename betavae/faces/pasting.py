@@ -10,9 +10,12 @@ from betavae.data.celeba import CROP
 from betavae.data.images import SIZE
 from betavae.data.photos import upright_rgb
 from betavae.faces.alignment import TEMPLATE, AlignedFace, in_frame
-from betavae.faces.geometry import apply, compose, cut_out, inverse, warp
+from betavae.faces.geometry import apply, compose, cut_out, inverse, resize, warp
 
-SOFT_EDGE = 0.22  # of the crop's side: over this margin the face fades into the photo
+MASK_SIZE = 96  # side of the face's mask, of the 64 that the crop has
+SOFT = 1.2  # pixels of the crop: how soft the mask is where the face ends
+SOFT_EDGE = 0.25  # of the crop's half: over this margin the face fades into the photo
+LITTLE = 0.12  # of the largest change: less is left out, twice as much is all there
 
 
 def align_by_hand(
@@ -39,11 +42,21 @@ def align_by_hand(
     return in_frame(cut_out(photo, matrix), matrix, eyes, 0.0, (box,))
 
 
+def crop_square(matrix: np.ndarray) -> tuple[tuple[float, float], float, float]:
+    """What `align_by_hand` would be told to get this `AlignedFace.matrix`: centre, side, tilt."""
+    left, top, right, bottom = CROP
+    scale = np.hypot(matrix[0, 0], matrix[1, 0])
+    x, y = apply(inverse(matrix), np.array([((left + right) / 2, (top + bottom) / 2)]))[0]
+    tilt = -np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
+    return (float(x), float(y)), float((right - left) / scale), float(tilt)
+
+
 def paste_back(
     photo: Image.Image,
     matrix: np.ndarray,
     edited: np.ndarray,
     reconstruction: np.ndarray | None = None,
+    whole: bool = False,
 ) -> Image.Image:
     """The upright photo with the edited face in the place of its own.
 
@@ -51,10 +64,14 @@ def paste_back(
     edited          RGB float (64, 64, 3) in [0, 1], in the frame of `AlignedFace.crop`
     reconstruction  the model's picture of the face before it was edited: then only the difference
                     is added, and the photo keeps its detail; None: the edited picture replaces it
-    The edge is soft, and nothing outside the crop's square changes.
+    whole           with a reconstruction: the edited picture replaces the face all the same, in the
+                    photo's colours, which the reconstruction tells
+    Only the face changes, which ends where it ends in the photo (`face_mask`), and of a difference
+    only its larger parts: a decoder that redraws the background would leave a halo there.
     """
     photo = upright_rgb(photo)
-    to_photo = inverse(compose(_frame_to_crop(), matrix))
+    to_crop = compose(_frame_to_crop(), matrix)
+    to_photo = inverse(to_crop)
     corners = apply(to_photo, np.array([(0, 0), (SIZE, 0), (SIZE, SIZE), (0, SIZE)], float))
     low = np.clip(np.floor(corners.min(0)), 0, photo.size).astype(int)
     high = np.clip(np.ceil(corners.max(0)), 0, photo.size).astype(int)
@@ -62,16 +79,66 @@ def paste_back(
         return photo.copy()
     to_region = to_photo - [(0, 0, low[0]), (0, 0, low[1])]
     size = tuple((high - low).tolist())
-    mask = warp(_soft_mask(), to_region, size, cv2.INTER_CUBIC, cv2.BORDER_CONSTANT)[:, :, None]
     region = np.asarray(photo.crop((*low, *high)), np.float32) / 255
+    fine = compose(compose(resize((SIZE, SIZE), (MASK_SIZE, MASK_SIZE)), to_crop), _shift(low))
+    seen = warp(region, fine, (MASK_SIZE, MASK_SIZE), cv2.INTER_AREA)
+    mask = face_mask(seen)
     change = edited if reconstruction is None else edited - reconstruction
-    change = np.ascontiguousarray(change, np.float32)
-    warped = warp(change, to_region, size, cv2.INTER_CUBIC)
-    target = warped if reconstruction is None else region + warped
+    if reconstruction is not None and not whole:
+        mask = mask * _changed(change)
+    elif reconstruction is not None:
+        before = cv2.resize(reconstruction.astype(np.float32), (MASK_SIZE, MASK_SIZE))
+        weight = mask[:, :, None] / max(mask.sum(), 1e-6)
+        change = edited + ((seen - before) * weight).sum((0, 1))
+    from_mask = compose(to_region, resize((MASK_SIZE, MASK_SIZE), (SIZE, SIZE)))
+    mask = warp(mask, from_mask, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)[:, :, None]
+    warped = warp(np.ascontiguousarray(change, np.float32), to_region, size, cv2.INTER_CUBIC)
+    target = region + warped if reconstruction is not None and not whole else warped
     mixed = (region + mask * (target - region)).clip(0, 1)
     pasted = photo.copy()
     pasted.paste(Image.fromarray((mixed * 255).round().astype(np.uint8)), tuple(low.tolist()))
     return pasted
+
+
+def face_mask(seen: np.ndarray) -> np.ndarray:
+    """Where an aligned face is, soft: float (MASK_SIZE, MASK_SIZE), 0 at the border.
+
+    seen  RGB float (MASK_SIZE, MASK_SIZE, 3) in [0, 1]: what `AlignedFace.crop` shows
+    GrabCut (Rother et al., SIGGRAPH 2004) cuts it out of the picture, beginning with an oval.
+    """
+    pixels = cv2.cvtColor((seen.clip(0, 1) * 255).round().astype(np.uint8), cv2.COLOR_RGB2BGR)
+    labels = np.full((MASK_SIZE, MASK_SIZE), cv2.GC_PR_BGD, np.uint8)
+    labels[_oval(24, 29, 35) < 1] = cv2.GC_PR_FGD
+    labels[_oval(30, 33, 35) >= 1] = cv2.GC_BGD
+    labels[_oval(13, 19, 37) < 1] = cv2.GC_FGD  # eyes, nose and mouth
+    cv2.setRNGSeed(0)  # the same photo, the same mask
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(pixels, labels, None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    face = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    _, parts = cv2.connectedComponents(face)
+    face = (parts == parts[MASK_SIZE * 37 // SIZE, MASK_SIZE // 2]).astype(np.float32)
+    face = cv2.morphologyEx(face, cv2.MORPH_CLOSE, np.ones((7, 7)))
+    soft = cv2.GaussianBlur(face, (0, 0), MASK_SIZE / SIZE * SOFT)
+    return soft * _falling(1 - np.sqrt(_oval(30, 33, 35)), SOFT_EDGE)
+
+
+def _oval(wide: float, high: float, middle: float) -> np.ndarray:
+    """(MASK_SIZE, MASK_SIZE): under 1 within an oval of those half axes, in pixels of the crop, at
+    its middle column and the row `middle`."""
+    y, x = (np.mgrid[:MASK_SIZE, :MASK_SIZE] + 0.5) * SIZE / MASK_SIZE
+    return ((x - SIZE / 2) / wide) ** 2 + ((y - middle) / high) ** 2
+
+
+def _changed(difference: np.ndarray) -> np.ndarray:
+    """Where (64, 64, 3) differs by a good part of its largest difference: soft, a mask's size."""
+    size = cv2.GaussianBlur(np.abs(difference).max(2).astype(np.float32), (0, 0), 1.5)
+    share = size / max(float(size.max()), 1e-6)
+    return cv2.resize(_falling(share - LITTLE, LITTLE), (MASK_SIZE, MASK_SIZE))
+
+
+def _falling(distance: np.ndarray, over: float) -> np.ndarray:
+    """1 from `over` on, falling to 0 at a distance of 0 as half a cosine."""
+    return ((1 - np.cos(np.pi * (distance / over).clip(0, 1))) / 2).astype(np.float32)
 
 
 def _frame_to_crop() -> np.ndarray:
@@ -81,9 +148,5 @@ def _frame_to_crop() -> np.ndarray:
     return np.array([(across, 0, -left * across), (0, down, -top * down)])
 
 
-def _soft_mask() -> np.ndarray:
-    """(64, 64): 1 in the middle, falling to 0 at the border as half a cosine."""
-    at = (np.arange(SIZE) + 0.5) / SIZE
-    inside = np.minimum(at, 1 - at) / SOFT_EDGE
-    edge = (1 - np.cos(np.pi * inside.clip(0, 1))) / 2
-    return np.outer(edge, edge).astype(np.float32)
+def _shift(by: np.ndarray) -> np.ndarray:
+    return np.array([(1, 0, by[0]), (0, 1, by[1])], float)

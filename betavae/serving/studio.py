@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
+from betavae.bundles import matches
 from betavae.bundles.naming import Name, factor_directions, name_latents
+from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
@@ -47,6 +49,7 @@ class Studio:
         self.bundles, self.problems = bundles.survey(expected, added)
         self._tunings: dict[str, Tuning] = {}
         self._names: dict[str, dict[int, Name]] = {}
+        self._matches = {data: matches.read(data) for data in FAMILIES}
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
@@ -150,6 +153,19 @@ class Studio:
                 directions = factor_directions(codes, self.decode(name, codes))
             self._names[name] = name_latents(bundle.latents, directions)
         return self._names[name]
+
+    def matches(self, one: str, other: str) -> tuple[list[matches.Match], int]:
+        """For each latent of a model the one of another that shows the same, with its correlation,
+        and over how many pictures that was found."""
+        kept = self._matches.get(self.data(one), {})
+        return matches.matches(self.bundles[one], self.bundles[other], kept)
+
+    def originals(self, name: str, first: int, count: int) -> Tensor | None:
+        """Stored pictures themselves, (count, 1, 64, 64); None for CelebA's, which are not here."""
+        bundle = self.bundles[name]
+        if self.data(name) != "shapes2d" or bundle.vae.channels != 1:
+            return None
+        return stored_shapes(bundle)[first : first + count]
 
     def reconstruct(self, name: str, picture: Image.Image) -> Reconstruction:
         """Encode a 64x64 picture and decode its posterior mean."""

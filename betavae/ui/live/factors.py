@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
 import torch
 
 from betavae.data import Shapes2D
@@ -12,32 +11,22 @@ from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving import checks
 from betavae.serving.pictures import jpeg_uris
 from betavae.serving.studio import Studio
-from betavae.ui.live.board import answering, describe
-from betavae.ui.live.component import live_html
 
 START = (2, 4, 5, 16, 16)  # a heart, fairly large, in the middle
 
 
-def factors_view(studio: Studio, models: list[str], elem_id: str = "factors") -> gr.HTML:
-    """The component. Its value is {"models": names}: which models, side by side."""
+def factor_sliders() -> list[dict[str, Any]]:
+    """What the browser needs to draw a slider a factor."""
     shapes = Shapes2D(split="all")
-    return live_html(
-        "factors",
-        {"models": models},
-        [answering(code_of_factors(studio, shapes))],
-        elem_id,
-        models=[describe(studio, name) for name in studio.families.get("shapes2d", [])],
-        factors=[
-            {"name": name, "size": size, "start": start, "values": _values(name, size)}
-            for name, size, start in zip(
-                shapes.factor_names, shapes.factor_sizes, START, strict=True
-            )
-        ],
-    )
+    return [
+        {"name": name, "size": size, "start": start, "values": _values(name, size)}
+        for name, size, start in zip(shapes.factor_names, shapes.factor_sizes, START, strict=True)
+    ]
 
 
-def code_of_factors(studio: Studio, shapes: Shapes2D):
+def code_of_factors(studio: Studio):
     """The server function `factors`: one JSON value in, one out."""
+    shapes = Shapes2D(split="all")
 
     def factors(request: Any) -> dict:
         """{"factors": five integers, "models": names} -> {"sprite": data URI, "models": {name:

@@ -5,22 +5,49 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from betavae.data.images import to_picture
+from betavae.serving import checks
+from betavae.serving.pictures import data_uri
 from betavae.serving.studio import Studio
+from betavae.ui.live.component import live_html
 
 SHOWN = (12, 47, 101, 188)  # places among the stored codes
 SIDE = 256
+SHOWN_SIDE = 76  # on the page
 
 
 def build(studio: Studio, photo: gr.Image) -> None:
-    """A row of examples under `photo`; nothing where no face model is served."""
+    """A row of examples for `photo`; nothing where no face model is served."""
     files = write(studio, Path(tempfile.mkdtemp(prefix="betavae-examples-")))
-    if files:
-        gr.Examples([str(file) for file in files], photo, label="Or try one of these")
+    if not files:
+        return
+    examples = [{"uri": data_uri(_small(file)), "name": _named(file)} for file in files]
+    row = live_html("examples", {}, [], "examples", examples=examples)
+
+    def chosen(event: gr.EventData) -> str | Any:
+        asked = event._data.get("example") if isinstance(event._data, dict) else None
+        try:
+            return str(files[checks.whole_number(asked, 0, len(files) - 1, "The example")])
+        except checks.Refused:
+            return gr.skip()
+
+    row.select(chosen, None, photo, api_visibility="private", show_progress="hidden")
+
+
+def _small(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB").resize((2 * SHOWN_SIDE, 2 * SHOWN_SIDE))
+
+
+def _named(file: Path) -> str:
+    if file.stem == "portrait":
+        return "Portrait of Eileen Collins, a photo"
+    return f"Face {file.stem.removeprefix('decoded-')}, as a model draws it"
 
 
 def write(studio: Studio, folder: Path) -> list[Path]:

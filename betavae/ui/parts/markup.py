@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from betavae.serving.pictures import data_uri, png_uri
 
@@ -18,64 +18,31 @@ def picture(image: Image.Image, alt: str, lossless: bool = True) -> str:
     return f'<img src="{uri}" alt="{escape(alt, quote=True)}">'
 
 
-def card(
-    image: Image.Image,
-    title: str,
-    lines: list[str],
-    second: Image.Image | None = None,
-    items: Sequence[str] = (),
-    heading: str = "",
+def table(
+    lines: list[list[str]],
+    name: str,
+    best: Sequence[tuple[int, int]] = (),
+    label: str = "Scores",
 ) -> str:
-    """A picture, perhaps with its difference from the original beside it, its title, some lines of
-    figures, and a list under its heading."""
-    text = "".join(f"<span>{escape(line)}</span>" for line in lines)
-    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    beside = picture(second, f"{title}: difference from the original") if second else ""
-    if listed:
-        listed = f"<span>{escape(heading)}</span><ul>{listed}</ul>"
-    return (
-        f'<figure><div class="pictures">{picture(image, title)}{beside}</div>'
-        f"<figcaption><b>{escape(title)}</b>{text}{listed}</figcaption></figure>"
-    )
-
-
-def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, float]]) -> str:
-    """The photo, small, with each face's box and number."""
-    small = photo.copy()
-    small.thumbnail((480, 480))
-    scale = small.width / photo.width
-    draw, font = ImageDraw.Draw(small), ImageFont.load_default(16)
-    for number, box in enumerate(boxes, start=1):
-        left, top, right, bottom = (value * scale for value in box)
-        draw.rectangle((left, top, right, bottom), outline=(99, 102, 241), width=3)
-        draw.text(
-            (left + 5, top + 3),
-            str(number),
-            (255, 255, 255),
-            font,
-            stroke_width=2,
-            stroke_fill=(0, 0, 0),
-        )
-    return (
-        f'<figure class="overview">{picture(small, "Faces found", lossless=False)}'
-        "<figcaption>Faces found</figcaption></figure>"
-    )
-
-
-def table(lines: list[list[str]], name: str, best: Sequence[tuple[int, int]] = ()) -> str:
     """The first line as headings; the first cell of each other line as its heading.
 
-    best  (line, column) of cells to set off
+    best   (line, column) of cells to set off
+    label  what it is, for who does not see it: it may scroll, and then takes the focus
     """
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in lines[0])
+    first, *others = lines[0]
+    corner = escape(first) or '<span class="unseen">Name</span>'
+    heads = [corner, *map(escape, others)]
+    head = "".join(f'<th scope="col">{cell}</th>' for cell in heads)
     body = ""
     for number, (first, *cells) in enumerate(lines[1:], start=1):
         texts = "".join(
             f"<td{' class=best' if (number, column) in best else ''}>{escape(cell)}</td>"
             for column, cell in enumerate(cells, start=1)
         )
-        body += f"<tr><th>{escape(first)}</th>{texts}</tr>"
-    return f'<div class="scroll"><table class="scores {name}"><tr>{head}</tr>{body}</table></div>'
+        body += f'<tr><th scope="row">{escape(first)}</th>{texts}</tr>'
+    rows = f'<table class="scores {name}"><tr>{head}</tr>{body}</table>'
+    named = escape(label, quote=True)
+    return f'<div class="scroll" role="group" tabindex="0" aria-label="{named}">{rows}</div>'
 
 
 def bar_chart(values: list[float], names: list[str], tips: list[str], title: str) -> str:
@@ -127,7 +94,7 @@ def _ticks(largest: float) -> list[float]:
 
 def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title: str) -> str:
     """Shares (rows, columns) in [0, 1] as a table: the larger, the darker the cell."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = ""
     for name, row in zip(rows, shares, strict=True):
         cells = "".join(
@@ -135,15 +102,34 @@ def heat_map(shares: np.ndarray, rows: list[str], columns: Sequence[str], title:
             f"{share * 100:.0f}</td>"
             for share in row
         )
-        body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+        body += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
     return (
         f'<table class="heat"><caption>{escape(title)}, per cent</caption>'
-        f"<tr><th></th>{head}</tr>{body}</table>"
+        f'<tr><th scope="col"><span class="unseen">Latent</span></th>{head}</tr>{body}</table>'
     )
 
 
-def cards(items: list[str]) -> str:
-    return f'<div class="cards">{"".join(items)}</div>'
+def code(text: str) -> str:
+    """Commands to read and to copy; give `COPY` to the component that shows them."""
+    return (
+        '<div class="code"><button type="button">Copy</button>'
+        f'<pre tabindex="0" role="group" aria-label="Commands">{escape(text)}</pre></div>'
+    )
+
+
+COPY = """element.addEventListener('click', async event => {
+  const button = event.target.closest('.code button');
+  if (!button) return;
+  const text = button.nextElementSibling;
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = 'Copied';
+  } catch {  // not allowed in this page
+    getSelection().selectAllChildren(text);
+    button.textContent = 'Selected';
+  }
+  setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+});"""
 
 
 def notice(text: str, wrong: bool = False) -> str:

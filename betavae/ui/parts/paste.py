@@ -22,31 +22,26 @@ SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
 CHANGE, FACE = "only what changed", "the whole face"
 INTRODUCTION = (
     "**Put the edited face back into your photo.** Press *Edit in Traverse*, move some sliders and "
-    "come back here. *Only what changed* keeps the detail of your photo. *The whole face* replaces "
-    "your face with the decoder's picture."
+    "press *Paste back* there, or come back here. *Only what changed* keeps the detail of your "
+    "photo. *The whole face* replaces your face with the decoder's picture. Nothing outside the "
+    "face changes."
 )
 NOT_THIS_FACE = (
     "The sliders do not hold this face. Press Edit in Traverse, move a slider and come back."
 )
-# The board is in another tab: what its sliders say is read in the browser.
-READ_BOARD = """(codes, model, kind, state) =>
-  [document.querySelector('#board .board')?.codes?.() ?? null, model, kind, state]"""
+# The board may be in another tab: what its sliders say is read in the browser.
+READ_BOARD = """(codes, kind, state) =>
+  [document.querySelector('#board .board')?.codes?.() ?? null, kind, state]"""
 
 
-def build(studio: Studio, found: gr.State) -> None:
-    """Lay out the section; `found` holds what the upload's face was found to be."""
-    names = studio.photo_names
-    if not names:
+def build(studio: Studio, found: gr.State, board: gr.HTML, tabs: gr.Tabs) -> None:
+    """Lay out the section; `found` holds what the upload's face was found to be. The board asks for
+    it, too: then this tab is opened."""
+    if not studio.photo_names:
         return
-    with gr.Accordion("Paste back into the photo", open=False, elem_id="paste"):
+    with gr.Accordion("Paste back into the photo", open=False, elem_id="paste") as section:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
-            model = gr.Dropdown(
-                [(studio.title(name), name) for name in names],
-                value=names[0],
-                label="Edited with",
-                elem_id="paste-model",
-            )
             kind = gr.Radio(
                 [CHANGE, FACE], value=CHANGE, label="What to paste", elem_id="paste-kind"
             )
@@ -62,70 +57,69 @@ def build(studio: Studio, found: gr.State) -> None:
         """No result, nor that of another photo."""
         return said, gr.ImageSlider(visible=False), gr.DownloadButton(visible=False)
 
-    def put_back(codes: dict | None, name: str, kind: str, state: dict[str, Any] | None):
+    def put_back(codes: dict | None, kind: str, state: dict[str, Any] | None):
         try:
-            before, after = pasted(studio, codes, name, kind, state)
+            before, after, name = pasted(studio, codes, kind, state)
         except (checks.Refused, PhotoError) as error:
             return nothing(notice(str(error), wrong=True))
         path = Path(tempfile.mkdtemp(dir=_cache())) / "edited.jpg"
         after.save(path, quality=95, icc_profile=SRGB)
         shown = tuple(_at_most(picture, SHOWN_SIDE) for picture in (before, after))
         return (
-            "",
+            notice(f"Edited with {studio.title(name)}."),
             gr.ImageSlider(shown, visible=True),
             gr.DownloadButton(value=str(path), visible=True),
         )
 
-    results = [message, compared, download]
-    pasting = button.click(
-        put_back,
-        [codes, model, kind, found],
-        results,
-        js=READ_BOARD,
-        api_visibility="private",
-        concurrency_limit=2,
-        concurrency_id="looking",
-    )
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    found.change(nothing, None, results, cancels=[pasting], **quiet)
+    asked, results = [codes, kind, found], [message, compared, download]
+    quiet: dict[str, Any] = {"api_visibility": "private"}
+    looking = quiet | {"js": READ_BOARD, "concurrency_limit": 2, "concurrency_id": "looking"}
+    pasting = button.click(put_back, asked, results, **looking)
+    from_board = board.submit(
+        lambda: (gr.Tabs(selected="reconstruct"), gr.Accordion(open=True)),
+        None,
+        [tabs, section],
+        **quiet,
+    ).then(put_back, asked, results, **looking)
+    gone = {"show_progress": "hidden", "cancels": [pasting, from_board], **quiet}
+    found.change(nothing, None, results, **gone)
 
 
 def pasted(
-    studio: Studio, codes: Any, name: str, kind: str, state: dict[str, Any] | None
-) -> tuple[Image.Image, Image.Image]:
-    """The photo before and after. Raises Refused or PhotoError, each with one sentence."""
+    studio: Studio, codes: Any, kind: str, state: dict[str, Any] | None
+) -> tuple[Image.Image, Image.Image, str]:
+    """The photo before and after, and the model that the face was edited with. Raises Refused or
+    PhotoError, each with one sentence."""
     if not state:
         raise checks.Refused(FIRST)
     if state["matrix"] is None:
         raise checks.Refused("No face was found in this photo. Crop it by hand first.")
-    name = checks.model_name(name, studio.photo_names)
+    name = edited_with(studio, codes)
     latents = studio.bundles[name].vae.latents
     start, edited = (_sliders(codes, part, name, latents) for part in ("start", "edited"))
     own = torch.tensor([state["codes"][name]])
     if not torch.allclose(start, own, atol=1e-3):  # some other face, put there since
         raise checks.Refused(NOT_THIS_FACE)
-    if torch.allclose(edited, start, atol=1e-6):
-        _say_what_moved(studio, codes, name, kind)
-    photo = open_upload(state["path"])
-    own = studio.decode(name, own)
-    pictures = [_as_array(picture) for picture in (studio.decode(name, edited)[0], own[0])]
-    own = pictures[1] if kind == CHANGE else None
-    return photo, paste_back(photo, state["matrix"], pictures[0], own)
-
-
-def _say_what_moved(studio: Studio, codes: dict, name: str, kind: str) -> None:
-    """Refuse where the chosen model's sliders stand as they were, but for the whole face as it is,
-    where no other model's were moved."""
-    moved = [
-        other
-        for other in studio.photo_names
-        if codes["edited"].get(other) != codes["start"].get(other)
-    ]
-    if moved:
-        edited = " or ".join(studio.title(other) for other in moved)
-        raise checks.Refused(f"You did not edit with {studio.title(name)}. Choose {edited} above.")
-    if kind == CHANGE:
+    if kind == CHANGE and torch.allclose(edited, start, atol=1e-6):
         raise checks.Refused("No slider has moved. Press Edit in Traverse, move one and come back.")
+    photo = open_upload(state["path"])
+    after, before = (_as_array(studio.decode(name, code)[0]) for code in (edited, own))
+    return photo, paste_back(photo, state["matrix"], after, before, whole=kind == FACE), name
+
+
+def edited_with(studio: Studio, codes: Any) -> str:
+    """The model whose sliders were moved: of several the one that was in hand last, of none the
+    first."""
+    parts = [codes.get(part) if isinstance(codes, dict) else None for part in ("start", "edited")]
+    if not all(isinstance(part, dict) for part in parts):
+        raise checks.Refused(NOT_THIS_FACE)
+    start, edited = parts
+    known = [name for name in studio.photo_names if name in start and name in edited]
+    moved = [name for name in known if edited[name] != start[name]]
+    hand = codes.get("hand")
+    if not known:
+        raise checks.Refused(NOT_THIS_FACE)
+    return hand if hand in moved else (moved or known)[0]
 
 
 def _sliders(codes: Any, part: str, name: str, latents: int) -> torch.Tensor:

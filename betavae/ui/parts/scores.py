@@ -11,7 +11,13 @@ from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.table import read_study
 from betavae.ui.parts.markup import scatter, table
-from betavae.ui.parts.verdict import best_cells, faces_verdict, means_over_seeds, shapes_verdict
+from betavae.ui.parts.verdict import (
+    best_cells,
+    faces_verdict,
+    means_over_seeds,
+    shapes_verdict,
+    which_to_use,
+)
 
 FACES = (  # score, heading, digits
     ("psnr", "PSNR, dB", 2),
@@ -50,6 +56,12 @@ SEEN = "Pictures seen in training, millions"
 BEST = f"{LEGEND} In colour: the best of its column."
 
 
+def in_one_sentence(studio: Studio, names: list[str]) -> str:
+    """Which of these models to use, by the scores of their cards."""
+    scored = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
+    return which_to_use(scored)
+
+
 def chosen_models(studio: Studio, names: list[str]) -> str:
     """The scores of these, a row a score."""
     scores = [studio.bundles[name].metrics["scores"] for name in names]
@@ -59,7 +71,8 @@ def chosen_models(studio: Studio, names: list[str]) -> str:
             [_unbroken(with_arrow(title, key)), *(f"{s[key]:,.{digits}f}" for s in scores)]
         )
     lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
-    return f'{table(lines, "few")}<p class="reading">{LEGEND}</p>'
+    drawn = table(lines, "few", label="Scores of the chosen models")
+    return f'{drawn}<p class="reading">{LEGEND}</p>'
 
 
 def every_model(studio: Studio, names: list[str]) -> str:
@@ -85,7 +98,7 @@ def every_model(studio: Studio, names: list[str]) -> str:
         words.append(GROWN)
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in (BEST, *words))
     return (
-        table(lines, "headline", marked)
+        table(lines, "headline", marked, label="Scores of every model")
         + f'<div class="verdict">{said}</div>'
         + _plane(studio, names)
     )

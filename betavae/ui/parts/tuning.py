@@ -28,7 +28,7 @@ def tuning_view(studio: Studio, names: list[str]) -> str:
     key = "".join(f'<span class="shape{k}">{name}</span>' for k, name in enumerate(SHAPE_NAMES))
     models = "".join(_model(studio, name) for name in names)
     return (
-        f"<h3>What each latent responds to</h3><p>{ABOUT} One line per shape: "
+        f"<p>{ABOUT} One line per shape: "
         f'<span class="shapes">{key}</span></p><div class="tuning">{models}</div>'
     )
 
@@ -42,7 +42,7 @@ def _model(studio: Studio, name: str) -> str:
         f"{_curves(found.orientation[k], 'rotation', f'z{k} by rotation')}</figure>"
         for k, latent in ((latent.index, latent) for latent in studio.bundles[name].active)
     )
-    return f'<h4>{escape(studio.title(name))}</h4><div class="latents">{latents}</div>'
+    return f'<h3>{escape(studio.title(name))}</h3><div class="latents">{latents}</div>'
 
 
 def _unbroken(label: str) -> str:

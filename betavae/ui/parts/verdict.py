@@ -10,6 +10,37 @@ Scored = dict[str, dict[str, float]]  # a model's title -> its scores
 CLEARLY = 1.0  # dB
 
 
+def which_to_use(models: Scored) -> str:
+    """One sentence: the model that copies best, and the one whose latents mean most alone.
+
+    Of several that are equally good the one with fewer latents in use, then the first.
+    """
+
+    def best(score: str, choose) -> str:
+        most = choose(scores[score] for scores in models.values())
+        even = [title for title, scores in models.items() if scores[score] == most]
+        return min(even, key=lambda title: models[title]["active_latents"])
+
+    known = set.intersection(*(set(scores) for scores in models.values()))
+    if "mig" in known:
+        copies, alone = best("reconstruction", min), best("mig", max)
+        error = f"error {models[copies]['reconstruction']:,.1f} nats"
+        why = f"MIG {models[alone]['mig']:.3f}"
+    else:
+        count = "attribute_latents" if "attribute_latents" in known else "active_latents"
+        copies = best("psnr", max)
+        alone = best(count, max if count == "attribute_latents" else min)
+        error = f"{models[copies]['psnr']:.1f} dB"
+        many, used = (f"{models[alone][score]:.0f}" for score in (count, "active_latents"))
+        why = f"{many} sliders in use"
+        if count == "attribute_latents":
+            why = f"{many} of its {used} sliders in use track one attribute"
+    copying, changing = f"to copy a picture closely ({error})", f"to change one thing ({why})"
+    if copies == alone:
+        return f"Use {copies}, {copying} and {changing}."
+    return f"Use {copies} {copying}, and {alone} {changing}."
+
+
 def shapes_verdict(
     models: Scored, beta_vae: str | None, over_seeds: Scored | None = None
 ) -> list[str]:

@@ -19,7 +19,7 @@ from betavae.serving.studio import Studio
 from betavae.study.kinds import PARTS, named_chart
 from betavae.study.protocols import NOTE
 from betavae.study.table import read_study, rows
-from betavae.ui.parts.markup import notice, table
+from betavae.ui.parts.markup import COPY, code, notice, table
 
 RECORDED = {  # columns of history.csv -> axis
     "validation_reconstruction": "−log p(x|z), nats (validation) ↓",
@@ -77,7 +77,7 @@ def build(studio: Studio) -> None:
     else:
         gr.Markdown(f"{HEADLINE}\n\n{CELLS}\n\n{PARTS}")
         lines = rows(study)
-        gr.HTML(table(lines, "headline"), elem_id="headline")
+        gr.HTML(table(lines, "headline", label="The study"), elem_id="headline")
         if "†" in str(lines):
             gr.Markdown(NOTE)
         _curves(study)
@@ -103,8 +103,9 @@ def _attributes(studio: Studio) -> None:
         cells = (f"{f[attribute]['auroc']:.3f} (z{f[attribute]['latent']})" for f in found)
         lines.append([attribute, *cells])
         alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[attribute])]
-    shown = f"<summary>{len(lines) - 1} attributes</summary>{table(lines, 'pair', alone)}"
-    gr.HTML(f"<details>{shown}</details>", elem_id="attributes")
+    shown = table(lines, "pair", alone, label="Attributes")
+    folded = f"<details><summary>{len(lines) - 1} attributes</summary>{shown}</details>"
+    gr.HTML(folded, elem_id="attributes")
 
 
 def _metrics(studio: Studio, name: str) -> dict[str, Any]:
@@ -241,15 +242,10 @@ def _training_curves(studio: Studio) -> None:
         title=RECORDED["validation_reconstruction"],
         elem_id="history",
     )
-    commands = gr.Code(
-        _commands(studio, choices[0][1]),
-        language="shell",
-        label="Commands",
-        elem_id="commands",
-    )
+    commands = gr.HTML(code(_commands(studio, choices[0][1])), elem_id="commands", js_on_load=COPY)
 
     def show(name: str, recorded: str):
-        return _history(studio, name, recorded), _commands(studio, name)
+        return _history(studio, name, recorded), code(_commands(studio, name))
 
     titled = column.input(lambda name: gr.LinePlot(title=RECORDED[name]), column, plot, **quiet)
     for event in (titled.then, bundle.input):

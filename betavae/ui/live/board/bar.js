@@ -4,6 +4,8 @@ bar.data = choice('data', 'Data', props.families.map(f => [f.name, f.title]), pr
 bar.random = button({id: 'random', sign: 'dice', words: 'Random', kind: 'strong', title: 'Drawn from the prior (R)', act: () => commands.random()});
 bar.real = button({id: 'real', sign: 'person', words: 'From the data', title: 'One that the models were not trained on', act: () => commands.real()});
 bar.reset = button({id: 'reset', sign: 'zero', words: 'Reset', kind: 'short', title: 'Every slider to zero, the middle', act: () => commands.reset()});
+bar.paste = button({id: 'paste-into', sign: 'person', words: 'Paste back', kind: 'strong', title: 'Put this face back into your photo', act: () => trigger('submit')});
+after.push(() => { bar.paste.hidden = !state.photo[family()]; });
 bar.undo = button({id: 'undo', sign: 'undo', title: 'Undo (U)', act: undo});
 bar.redo = button({id: 'redo', sign: 'redo', title: 'Redo (Shift+Ctrl+Z)', act: redo});
 bar.keep = button({id: 'keep', sign: 'keep', words: 'Keep', kind: 'short', title: 'Keep a snapshot (K)', act: keep});
@@ -27,10 +29,11 @@ const view = menu({id: 'view', sign: 'view', words: 'View', kind: 'short', title
 bar.help = button({id: 'help', words: '?', kind: 'round', title: 'How to play', act: help});
 bar.help.setAttribute('aria-label', 'How to play');
 const group = (...nodes) => make('div', {className: 'group'}, ...nodes);
-const toolbar = make('div', {className: 'bar'}, bar.data, group(bar.random, bar.real, bar.reset), group(bar.undo, bar.redo, bar.keep),
+const toolbar = make('div', {className: 'bar'}, bar.data, group(bar.paste, bar.random, bar.real, bar.reset), group(bar.undo, bar.redo, bar.keep),
   group(bar.animate, bar.link, save.holder, view.holder, bar.help));
 toolbar.setAttribute('role', 'group');
 toolbar.setAttribute('aria-label', 'Controls');
+bar.paste.hidden = true;
 bar.data.hidden = props.families.length < 2;
 
 // The words of what is shown now.

@@ -73,6 +73,7 @@ showSteps();
 // For the tab that pastes the face back: what the sliders say, and where they started. A latent that
 // was not moved is as it came, not as it is rounded.
 root.codes = () => ({
+  hand: hand?.model,
   start: state.start,
   edited: Object.fromEntries(names.map(n => [n, state.codes[n].map((value, k) =>
     value === rounded(state.start[n][k]) ? state.start[n][k] : value)])),

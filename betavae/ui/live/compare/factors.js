@@ -1,11 +1,11 @@
-// The factors view: true factors in, codes out. Gradio runs this once, after component.js.
-const root = element.querySelector('.factors');
-const state = {factors: props.factors.map(f => f.start), shown: [], moved: null};
+// ---- the true factors in, codes out -----------------------------------------------------------------
+const factorsBox = make('section', {className: 'factors', id: 'factors', hidden: true});
+const truth = {factors: props.factors.map(f => f.start), shown: [], moved: null};
 const bars = {}, pictures = {}, panels = {}, before = {};     // of each model, by name
 let silent = false;                                           // the server, when last asked
 
 function buildFactor(factor, place) {
-  const id = `${element.id || 'factors'}-${factor.name}`;
+  const id = `${element.id}-${factor.name}`;
   const range = make('input', {type: 'range', min: 0, max: factor.size - 1, step: 1, value: factor.start, id});
   range.dataset.factor = factor.name;
   const output = make('output', {textContent: factor.values[factor.start]});
@@ -14,20 +14,20 @@ function buildFactor(factor, place) {
     range.setAttribute('aria-valuetext', factor.values[range.value]);
   };
   range.addEventListener('input', () => {
-    if (state.moved !== factor.name) remember(factor.name);
-    state.factors[place] = +range.value;
+    if (truth.moved !== factor.name) since(factor.name);
+    truth.factors[place] = +range.value;
     output.textContent = factor.values[range.value];
     fill();
-    want();
+    answerSoon();
   });
   fill();
   return make('div', {className: 'factor'}, make('label', {htmlFor: id, textContent: factor.name}), output, range);
 }
 
 // Another slider is taken: from here on the bars show what that one moves.
-function remember(name) {
-  state.moved = name;
-  for (const model of props.models) before[model.name] = bars[model.name].map(bar => bar.mean);
+function since(name) {
+  truth.moved = name;
+  for (const model in bars) before[model] = bars[model].map(bar => bar.mean);
   caption.textContent = `In colour: the latents that moved since you began to change ${name}.`;
 }
 
@@ -41,13 +41,13 @@ function buildModel(model) {
     const fill = make('i'), was = make('u'), number = make('span', {className: 'number'});
     bars[model.name][latent.index] = {fill, was, number, mean: 0};
     const row = make('div', {className: latent.active ? 'bar' : 'bar inactive'},
-      make('span', {className: 'name', textContent: latent.label}), make('b', {}, was, fill), number);
+      make('span', {className: 'name', textContent: latent.tells ? `${latent.noun} · ${latent.tells}` : latent.noun}), make('b', {}, was, fill), number);
     row.dataset.latent = latent.index;
-    row.title = `KL ${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
+    row.title = `z${latent.index}, ${called(latent)}\nKL ${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
     bars[model.name][latent.index].row = row;
     return row;
   });
-  panels[model.name] = make('section', {className: 'model'}, make('h4', {textContent: model.title}),
+  panels[model.name] = make('section', {className: 'model'}, make('h3', {textContent: model.title}),
     make('div', {className: 'answer'}, pictures[model.name], make('div', {className: 'bars'}, ...rows)));
   panels[model.name].dataset.model = model.name;
 }
@@ -57,7 +57,7 @@ function span(node, one, other) {                             // a transform: no
   const [low, high] = [Math.min(one, other), Math.max(one, other)].map(percent);
   node.style.transform = `translateX(${low}%) scaleX(${(high - low) / 100})`;
 }
-function show(name, answer) {
+function showBars(name, answer) {
   answer.means.forEach((mean, index) => {
     const bar = bars[name][index], start = before[name]?.[index] ?? mean;
     bar.mean = mean;
@@ -74,37 +74,35 @@ sprite.setAttribute('role', 'img');
 sprite.setAttribute('aria-label', 'The true picture');
 const caption = make('p', {className: 'caption', textContent: 'Drag a factor. In a disentangled code, one bar moves.'});
 caption.setAttribute('role', 'status');
-const stage = make('div', {className: 'models'});
+const answers = make('div', {className: 'models'});
 
-async function draw(answer, newer, since) {
+async function drawFactors(answer, newer) {
   if (answer.error) { caption.textContent = answer.error; return; }
   const names = Object.keys(answer.models);
   const images = await Promise.all([answer.sprite, ...names.map(n => answer.models[n].picture)].map(load));
   if (!newer()) return;
   if (silent) { silent = false; caption.textContent = 'The server answers again.'; }
   enlarge(images[0], sprite);
-  names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); show(name, answer.models[name]); });
-  root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
-  root.dispatchEvent(new CustomEvent('drawn', {detail: {asked: since}}));
+  names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); showBars(name, answer.models[name]); });
+  factorsBox.dataset.frames = +(factorsBox.dataset.frames ?? 0) + 1;
 }
-const want = newestWins(props.in_flight,
-  () => server.factors({factors: state.factors.slice(), models: state.shown.slice()}), draw,
+const answerSoon = newestWins(props.in_flight,
+  () => server.factors({factors: truth.factors.slice(), models: truth.shown.slice()}), drawFactors,
   () => {
     caption.textContent = 'The server does not answer; the bars are not up to date.';
     silent = true;
   });
-
-function obey() {
-  const value = JSON.parse(JSON.stringify(props.value ?? {}));
-  state.shown = (value.models ?? []).filter((name, i, all) => name in panels && all.indexOf(name) === i);
-  state.moved = null;
+function showFactors() {
+  factorsBox.hidden = !family().factors;
+  if (factorsBox.hidden) return;
+  if (state.asked.join() === truth.shown.join()) return;
+  truth.shown = state.asked.slice();
+  truth.moved = null;
   for (const name in before) delete before[name];
-  stage.replaceChildren(...state.shown.map(name => panels[name]));
-  if (state.shown.length) want();
+  answers.replaceChildren(...truth.shown.map(name => panels[name]));
+  answerSoon();
 }
 
-props.models.forEach(buildModel);
-root.append(make('div', {className: 'truth'}, sprite,
-  make('div', {className: 'controls'}, ...props.factors.map(buildFactor), caption)), stage);
-watch('value', obey);
-obey();
+props.models.filter(m => families[m.family].factors).forEach(buildModel);
+factorsBox.append(make('h2', {textContent: 'Change the true factors and watch each code respond'}),
+  make('div', {className: 'truth'}, sprite, make('div', {className: 'controls'}, ...props.factors.map(buildFactor), caption)), answers);

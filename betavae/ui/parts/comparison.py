@@ -1,0 +1,149 @@
+"""What the Compare tab's sections show, as HTML: each a function of the models that are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import numpy as np
+from torch import Tensor
+
+from betavae.bundles.bundle import Bundle
+from betavae.bundles.naming import WORDS
+from betavae.data.shapes2d import FACTOR_NAMES
+from betavae.serving.studio import Studio
+from betavae.ui.parts.markup import bar_chart, heat_map, picture, table
+from betavae.ui.parts.scores import chosen_models, every_model
+from betavae.ui.parts.tuning import tuning_view
+from betavae.views.traversal import strip
+
+PICTURES = 8  # in a row
+LEAST_AUROC = 0.6  # under it a latent hardly tells an attribute
+HEADS = [name.replace("orientation", "orien\u00adtation") for name in FACTOR_NAMES]  # may break
+HEAT = (
+    "How much information each latent carries about each factor: I(z; v) / H(v), in per cent of "
+    "the factor's entropy, measured on 10,000 pictures. In a disentangled code, one cell of each "
+    "row and one of each column stands out. MIG rewards this."
+)
+GREY = "Grey: equal. Lighter: brighter than there. Darker: darker than there."
+NO_ORIGINALS = (
+    "CelebA's own pictures may not be shown here, so the models are compared with each other."
+)
+TELLS = (
+    "What each latent tells best. For faces: the attributes of which it is the model's best single "
+    "latent, and its AUROC ↑ (0.5 is chance, 1 is perfect). For shapes: the share of a factor's "
+    "entropy that it tells."
+)
+
+
+def section(studio: Studio, name: str, models: list[str], first: int) -> str:
+    """One of `sections`, for these models, from the stored picture `first` on."""
+    _, make = SECTIONS[name]
+    return make(studio, models, first)
+
+
+def sections(shapes: bool) -> list[tuple[str, str]]:
+    """(name, heading) of all that a data set has."""
+    only_shapes = ("heat", "tuning")
+    return [(name, SECTIONS[name][0]) for name in SECTIONS if shapes or name not in only_shapes]
+
+
+def tells(bundle: Bundle, latent: int) -> str:
+    """Such as "smiling 0.78": the attributes that this latent tells best of all its model's, by
+    AUROC; the shares of factors where those are known; nothing said of how attractive a face is."""
+    attributes = bundle.metrics.get("attributes")
+    if attributes is None:
+        shares = [track for track in bundle.latents[latent].named if "share" in track]
+        return ", ".join(f"{track['name']}\u00a0{track['share']:.0%}" for track in shares)
+    own = {
+        name: found["auroc"]
+        for name, found in attributes.items()
+        if found["latent"] == latent and found["auroc"] >= LEAST_AUROC and WORDS.get(name)
+    }
+    best = sorted(own, key=lambda name: -own[name])[:3]
+    return ", ".join(f"{name}\u00a0{own[name]:.2f}" for name in best)
+
+
+def _scores(studio: Studio, names: list[str], _: int) -> str:
+    return chosen_models(studio, names)
+
+
+def _every(studio: Studio, names: list[str], _: int) -> str:
+    return every_model(studio, studio.families[studio.family(names[0])])
+
+
+def _tuning(studio: Studio, names: list[str], _: int) -> str:
+    return tuning_view(studio, names)
+
+
+def _heat_maps(studio: Studio, names: list[str], _: int) -> str:
+    maps = "".join(
+        heat_map(*_shares(studio.bundles[name]), HEADS, studio.title(name)) for name in names
+    )
+    return f'<p>{HEAT}</p><div class="heat-maps">{maps}</div>'
+
+
+def _shares(bundle: Bundle) -> tuple[np.ndarray, list[str]]:
+    """I(z; v) / H(v) as stored with the bundle's MIG, strongest latent first, and the latents."""
+    parts = bundle.metrics["metrics"]["mig"]
+    shares = np.array(parts["information"]) / np.array(parts["entropy"])
+    order = [latent.index for latent in bundle.by_kl]
+    return shares[order], [f"z{index}" for index in order]
+
+
+def _reconstructions(studio: Studio, names: list[str], first: int) -> str:
+    """Originals above, where they can be had, then each model's pictures and their difference from
+    the originals; without those, from the first model's pictures."""
+    originals = studio.originals(names[0], first, PICTURES)
+    decoded = {
+        name: studio.decode(name, studio.bundles[name].codes[first : first + PICTURES])
+        for name in names
+    }
+    rows, base, whose = "", originals, "the originals"
+    if originals is None:
+        base, whose = decoded[names[0]], f"those of {studio.title(names[0])}"
+    else:
+        rows = _row(originals, "Originals")
+    for name in names:
+        rows += _row(decoded[name], f"Reconstructions by {studio.title(name)}")
+        if base is not decoded[name]:
+            difference = (decoded[name] - base) / 2 + 0.5
+            rows += _row(difference, f"Their difference from {whose}", "difference")
+    why = NO_ORIGINALS if originals is None else ""
+    return f'<p class="reading">{GREY} {why}</p><div class="strips wide">{rows}</div>'
+
+
+def _row(pictures: Tensor, title: str, kind: str = "") -> str:
+    image = picture(strip(pictures), f"{title}, {len(pictures)} pictures", lossless=False)
+    return f'<figure class="{kind}">{image}<figcaption>{escape(title)}</figcaption></figure>'
+
+
+def _latents(studio: Studio, names: list[str], _: int) -> str:
+    """Each model's KL bars, and a table of what its latents tell."""
+    drawn = ""
+    for name in names:
+        bundle, called = studio.bundles[name], studio.latent_names(name)
+        bars = bar_chart(
+            [latent.kl for latent in bundle.by_kl],
+            [f"z{latent.index}" for latent in bundle.by_kl],
+            [f"z{k.index}, {called[k.index]}: {k.kl:.2f} nats" for k in bundle.by_kl],
+            f"{studio.title(name)}: KL in nats",
+        )
+        lines = [["Latent in use", "KL, nats", "tells"]]
+        for latent in bundle.active:
+            said = tells(bundle, latent.index) or "–"
+            lines.append([str(called[latent.index]), f"{latent.kl:.2f}", said])
+        told = table(lines, "told", label=f"Latents of {studio.title(name)}")
+        drawn += f"<div>{bars}{told}</div>"
+    return f'<p class="reading">{TELLS}</p><div class="bar-charts">{drawn}</div>'
+
+
+Make = Callable[[Studio, list[str], int], str]
+SECTIONS: dict[str, tuple[str, Make]] = {  # name -> heading, what it shows
+    "heat": ("Information between latents and factors", _heat_maps),
+    "tuning": ("What each latent responds to", _tuning),
+    "faces": ("Reconstructions of the same pictures, and their differences", _reconstructions),
+    "scores": ("All numbers of these models", _scores),
+    "latents": ("KL of every latent, and what it tells", _latents),
+    "every": ("All models of this data set", _every),
+}
