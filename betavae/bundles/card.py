@@ -178,7 +178,9 @@ def _scores(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
 
 def _measured_again(metrics: dict[str, Any]) -> str:
     """Which scores are younger than the others, and which tolerances older than their scores."""
-    said = [
+    trees = metrics.get("metrics", {}).get("dci", {"trees": "exact"}).get("trees")
+    said = [] if trees else [" DCI by boosted trees is of an earlier protocol, of histograms."]
+    said += [
         f" Measured again, by code version `{version}`: `{name}`."
         for name, version in sorted(metrics.get("measured_again", {}).items())
     ]

@@ -39,6 +39,7 @@ def dci(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
         **_scores(importance),
         "informativeness": float(np.mean(accuracy)),
         "accuracy": accuracy,
+        "trees": "exact",
         "pictures": [len(train), len(test)],
     }
 

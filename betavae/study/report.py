@@ -13,7 +13,7 @@ import jinja2
 from betavae.bundles import bundle
 from betavae.bundles.places import folder_of, root
 from betavae.study.kinds import is_long, kind, row_kind
-from betavae.study.protocols import BEFORE
+from betavae.study.protocols import BEFORE, named
 from betavae.study.quoting import DIGITS, band, listed, quoted, quoted_bundle
 from betavae.study.recipes import grid_command, publish_command, train_command
 from betavae.study.reflow import reflowed
@@ -122,7 +122,10 @@ def _shapes(folder: Path) -> dict[str, Any]:
     quotes = {name: quoted(row) for name, row in rows.items()}
     bundles = {name: config for name, (config, _) in _bundles("shapes2d").items()}
     served = {kind(config["training"]): name for name, config in bundles.items()}
-    measured = {name: found["scores"] for name, (_, found) in _bundles("shapes2d").items()}
+    measured = {
+        name: {score: parts["score"] for score, parts in named(found)["metrics"].items()}
+        for name, (_, found) in _bundles("shapes2d").items()
+    }
     return {
         "kind": quotes.__getitem__,
         "baseline": {row["title"]: quoted(row) for row in study["baselines"]}.__getitem__,
@@ -159,8 +162,9 @@ def _long_table(
     found = [row["scores"] | row["validation"] for row in rows]
     for row, scores in zip(rows, found, strict=True):
         for name in BEFORE.keys() - scores.keys():
-            if bundled := served.get(row_kind(row)):
-                scores[name] = spread([measured[bundled][name]])
+            found_there = measured.get(served.get(row_kind(row)), {})
+            if name in found_there:
+                scores[name] = spread([found_there[name]])
     best = {
         name: better(scores[name]["mean"] for scores in found if name in scores)
         for name, _, better in LONG
