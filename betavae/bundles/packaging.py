@@ -22,7 +22,7 @@ from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.renderer import evaluate_renderer
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
-from betavae.model.vae import digest
+from betavae.model.pretrained import digest
 from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints
 from betavae.training.config import TrainingConfig, log_beta_norm, title
