@@ -39,6 +39,8 @@ class Pretrained(PyTorchModelHubMixin, library_name="beta-vae", tags=["beta-vae"
             raise WeightsError(f"{name_or_path} is neither a folder nor a name like 'user/repo'.")
         try:
             model = super().from_pretrained(str(name_or_path), **options)
+        except WeightsError:
+            raise
         except SafetensorError as error:
             raise WeightsError(f"{name_or_path}: the weight file is damaged ({error}).") from error
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:

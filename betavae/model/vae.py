@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
-from betavae.model.pretrained import Pretrained
+from betavae.model.pretrained import Pretrained, WeightsError
 
 # name -> (encoder, decoder) for (channels, latents); `conv` and `mlp` are the paper's Table 1.
 ARCHITECTURES = {
@@ -72,3 +72,15 @@ class VAE(
         posterior = self.encode(images)
         z = posterior.mean if noise is None else posterior.reparameterise(noise)
         return posterior, self.decode(z)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options) -> VAE:
+        try:
+            return super()._from_pretrained(model_id=model_id, **options)
+        except RuntimeError as error:
+            if '"gates.' not in str(error):
+                raise
+            raise WeightsError(
+                f"{model_id} holds one network for every β: "
+                "MultiRateVAE.from_pretrained(...).at(β) gives its VAE of one β."
+            ) from error
