@@ -1,4 +1,4 @@
-"""A run of every β becomes a bundle: what it holds, what is measured along β, what its card says."""
+"""A run of every β becomes a bundle: what it holds, what its card says, its points along β."""
 
 from __future__ import annotations
 
