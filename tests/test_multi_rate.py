@@ -17,7 +17,7 @@ from betavae.model import WeightsError
 from betavae.objectives.beta_vae import BetaVAE
 from betavae.objectives.every_beta import draw_betas
 from betavae.training import checkpoints
-from betavae.training.config import BETAS_A_STEP, TrainingConfig
+from betavae.training.config import BETAS_A_STEP, WIDENING, TrainingConfig
 from betavae.training.distributed import Processes
 from betavae.training.monitor import history_row
 from betavae.training.run import Run
@@ -42,18 +42,18 @@ def some_dial(kind=KINDS[0], seed: int = 0) -> MultiRateVAE:
 
 def gated(dial: MultiRateVAE, part: nn.Sequential, prefix: str, x: torch.Tensor, beta: float):
     """The network with its gates where the paper has them: after each layer's affine map."""
-    t = dial.place(beta)
+    s = dial.place(beta)
     for index, layer in enumerate(part):
         before, x = x, layer(x)
         if f"{prefix}_{index}" in dial.leans:
             leaning = copy.deepcopy(layer)
-            leaning.weight.copy_(t * dial.leans[f"{prefix}_{index}"])
+            leaning.weight.copy_(s * dial.leans[f"{prefix}_{index}"])
             leaning.bias.zero_()
             x = x + leaning(before)
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             gate = dial.gates[f"{prefix}_{index}"]
             shape = (1, -1) + (1,) * (x.dim() - 2)
-            x = x * gate.strength(t).view(shape) + (t * gate.shift).view(shape)
+            x = x * gate.strength(s).view(shape) + (s * gate.shift).view(shape)
     return x
 
 
@@ -86,8 +86,8 @@ class TestAt:
     def test_knows_its_range(self):
         dial = some_dial()
         assert dial.betas == BETAS
-        assert (dial.place(0.5), dial.place(300.0)) == (-1, 1)
-        assert dial.place(math.sqrt(150)) == pytest.approx(0, abs=1e-12)
+        assert (dial.place(0.5), dial.place(300.0)) == (0, 1)
+        assert dial.place(math.sqrt(150)) == pytest.approx(0.5)
         for beta in (0.4, 301.0, 0.0, -1.0, math.nan, math.inf):
             with pytest.raises(ValueError, match=r"trained for 0\.5 to 300"):
                 dial.at(beta)
@@ -118,13 +118,14 @@ class TestAt:
 class TestGates:
     def test_are_monotone_in_beta_and_between_0_and_2(self):
         dial = some_dial()
-        places = torch.linspace(-1, 1, 41).tolist()
+        places = torch.linspace(0, 1, 41).tolist()
         for gate in (*dial.gates.values(), dial.heard):
-            strengths = torch.stack([gate.strength(t) for t in places])
+            strengths = torch.stack([gate.strength(s) for s in places])
             assert bool((strengths >= 0).all()) and bool((strengths <= 2).all())
             moves = strengths.diff(dim=0)
             assert bool(((moves >= 0).all(0) | (moves <= 0).all(0)).all())
-            assert bool((strengths[0] != strengths[-1]).all()), "each has moved"
+            assert bool((strengths[-1] != 1).all()), "each has moved"
+            assert bool((strengths[0] == 1).all()), "and none at the lowest β"
 
     def test_are_open_before_training(self):
         dial = MultiRateVAE(latents=3)
@@ -140,7 +141,7 @@ class TestGates:
         with torch.no_grad():
             for gate, rows in ((head, (1, 5)), (dial.heard, (1,))):
                 for row in rows:
-                    gate.slope[row], gate.offset[row] = -2.0, 0.0
+                    gate.slope[row], gate.bend[row] = 4.0, 0.0
             head.shift.zero_()
         x = torch.rand(4, 3, 64, 64)
         quiet, loud = (dial.at(beta).encode(x).kl().mean(0) for beta in (300.0, 0.5))
@@ -194,11 +195,13 @@ class TestTraining:
 
     def test_a_step_is_the_mean_over_its_betas(self, smooth_pictures, tmp_path):
         """The gradients of a step, against the objective written out over the step's own βs."""
-        run = Run(tmp_path, dial_config(flips=False), smooth_pictures(8), Processes())
+        run = Run(tmp_path, dial_config(flips=False, steps=20), smooth_pictures(8), Processes())
         state = run.generator.get_state()
         images, noise = run.batch()
-        betas = draw_betas(BETAS, BETAS_A_STEP, run.generator)
+        share = 1 / (WIDENING * run.config.steps)
+        betas = draw_betas(BETAS, BETAS_A_STEP, run.generator, share)
         run.generator.set_state(state)
+        assert max(betas) < 20, "the range has only begun to widen"
         dial = MultiRateVAE("conv", 3, 4, "gaussian", BETAS)
         dial.load_state_dict(run.vae.state_dict())
         losses = []

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from betavae.model.encoders import Posterior
@@ -14,27 +15,31 @@ from betavae.model.likelihoods import Likelihood
 from betavae.model.pretrained import Pretrained
 from betavae.model.vae import VAE
 
-# Of a gate's slope and offset: Adam moves every weight by about its learning rate a step, and a
+# Of a gate's slope and bend: Adam moves every weight by about its learning rate a step, and a
 # gate that has to go from open to shut has farther to go than they have.
 GAIN = 10.0
 KNOTS = 17  # places on the axis of log β where the likelihood's scale is kept
 
 
 class Gate(nn.Module):
-    """How strong each of a layer's channels is at β: 2 sigmoid(GAIN (a t + c)), and a shift b t.
+    """How strong each of a layer's channels is at s, from 0 at the lowest β to 1 at the highest.
 
-    t is log β, from -1 at the lowest to 1 at the highest. Monotone in β, and 1 before training.
+    sigmoid(c - GAIN a s) / sigmoid(c), c >= 0, and a shift b s beside it. It lies between 0 and 2,
+    is monotone, and is 1 at the lowest β whatever is learned. With an offset that is free, as in
+    the paper, the pressure of high β soon shut gates at every β, and a latent that is neither told
+    nor heard stays so: 18 of 32 were left at β = 4 after 6,000 steps.
     """
 
     def __init__(self, channels: int, shifted: bool = True):
         super().__init__()
         self.slope = nn.Parameter(torch.zeros(channels))
-        self.offset = nn.Parameter(torch.zeros(channels))
+        self.bend = nn.Parameter(torch.zeros(channels))  # where on the way to s = 1 it falls
         self.shift = nn.Parameter(torch.zeros(channels)) if shifted else None
 
-    def strength(self, t: float) -> Tensor:
-        """(channels,), from 0 to 2."""
-        return 2 * torch.sigmoid(GAIN * (self.slope * t + self.offset))
+    def strength(self, s: float) -> Tensor:
+        """(channels,)."""
+        open_ = F.softplus(GAIN * self.bend)
+        return torch.sigmoid(open_ - GAIN * s * self.slope) / torch.sigmoid(open_)
 
 
 class MultiRateVAE(
@@ -50,9 +55,10 @@ class MultiRateVAE(
     is heard with in the decoder has a gate too, so that a latent can fall silent at a β of its own,
     as each does in the linear VAE, where the gates are exact (section 3.2 there).
 
-    Beyond the paper, a layer's weights W lean: W + t D for t = log β from -1 to 1 and a D that is
-    learned. A network as small as the paper's of 2017 has few channels to give to one β alone. This
-    folds too; the file holds twice the numbers, in half the precision.
+    Beyond the paper, a layer's weights W lean: W + s D, where s is log β from 0 at the lowest to 1
+    at the highest and D is learned. A network as small as the paper's of 2017 has few channels to
+    give to one β alone. This folds too; the file holds twice the numbers, in half the precision.
+    At the lowest β no gate and no lean has a say: `vae` is the network of that β.
 
     architecture, channels, latents, likelihood   as for VAE
     betas   the lowest and the highest β it is trained for, both above 0
@@ -87,27 +93,27 @@ class MultiRateVAE(
         return [(name, part) for name, part in self.vae.named_modules() if isinstance(part, kinds)]
 
     def place(self, beta: float) -> float:
-        """log β from -1 to 1. Raises ValueError outside the range that was trained."""
+        """log β from 0 to 1. Raises ValueError outside the range that was trained."""
         low, high = self.betas
         if not low * (1 - 1e-6) <= beta <= high * (1 + 1e-6):  # false for NaN too
             raise ValueError(f"β is {beta:g}; this model was trained for {low:g} to {high:g}.")
-        return 2 * math.log(beta / low) / math.log(high / low) - 1
+        return min(max(math.log(beta / low) / math.log(high / low), 0.0), 1.0)
 
     def weights_at(self, beta: float) -> dict[str, Tensor]:
         """The state_dict of `at(beta)`, with gradients for the shared weights and the gates."""
-        t, found = self.place(beta), {}
+        s, found = self.place(beta), {}
         for name, layer in self._layers():
             gate = self.gates[_key(name)]
-            strength = gate.strength(t)
+            strength = gate.strength(s)
             outputs = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
             shape = [-1 if k == outputs else 1 for k in range(layer.weight.dim())]
-            weight = layer.weight + t * self.leans[_key(name)]
+            weight = layer.weight + s * self.leans[_key(name)]
             found[f"{name}.weight"] = weight * strength.view(shape)
-            found[f"{name}.bias"] = layer.bias * strength + gate.shift * t
+            found[f"{name}.bias"] = layer.bias * strength + gate.shift * s
         first = "decoder.0.weight" if "decoder.0.weight" in found else "decoder.1.weight"
-        found[first] = found[first] * self.heard.strength(t)
+        found[first] = found[first] * self.heard.strength(s)
         if "likelihood.scale" in self.vae.state_dict():
-            found["likelihood.scale"] = self._scale(t)
+            found["likelihood.scale"] = self._scale(s)
         return found
 
     def at(self, beta: float | None = None) -> VAE:
@@ -138,18 +144,17 @@ class MultiRateVAE(
             self._keep_scale(self.place(beta), fitted.scale.detach())
         return fitted
 
-    def _knots(self, t: float) -> tuple[int, float]:
-        """The knot below, and how far the way to the next one t is."""
-        position = min(max((t + 1) / 2 * (KNOTS - 1), 0.0), KNOTS - 1.0)
-        below = min(int(position), KNOTS - 2)
-        return below, position - below
+    def _knots(self, s: float) -> tuple[int, float]:
+        """The knot below, and how far the way to the next one s is."""
+        below = min(int(s * (KNOTS - 1)), KNOTS - 2)
+        return below, s * (KNOTS - 1) - below
 
-    def _scale(self, t: float) -> Tensor:
-        below, share = self._knots(t)
+    def _scale(self, s: float) -> Tensor:
+        below, share = self._knots(s)
         return self.scales[below].lerp(self.scales[below + 1], share)
 
-    def _keep_scale(self, t: float, scale: Tensor) -> None:
-        below, share = self._knots(t)
+    def _keep_scale(self, s: float, scale: Tensor) -> None:
+        below, share = self._knots(s)
         momentum = self.vae.likelihood.momentum
         for knot, weight in ((below, 1 - share), (below + 1, share)):
             old = self.scales[knot]

@@ -11,12 +11,14 @@ import math
 import torch
 
 
-def draw_betas(betas: tuple[float, float], count: int, generator: torch.Generator) -> list[float]:
-    """`count` values of β, log-uniform from the lowest to the highest of `betas`.
+def draw_betas(
+    betas: tuple[float, float], count: int, generator: torch.Generator, share: float = 1.0
+) -> list[float]:
+    """`count` values of β, log-uniform from the lowest of `betas` up to this share of the range.
 
-    One from each of as many equal parts of the range: a step then has seen all of it, and which
-    part its gradient is of moves nothing.
+    One from each of as many equal parts of it: a step then has seen all of it, and which part its
+    gradient is of moves nothing.
     """
-    places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    places = share * (torch.arange(count) + torch.rand(count, generator=generator)) / count
     low, high = map(math.log, betas)
     return [math.exp(low + place * (high - low)) for place in places.tolist()]

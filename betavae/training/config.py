@@ -16,6 +16,10 @@ from betavae.training.precision import SETTINGS
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
 DECAYS = ("cosine", "none")
+# The share of a MultiRateVAE's steps in which its highest β grows from the lowest one: latents in
+# use can learn at which β they are no longer worth it; those that a high β kept silent from the
+# first step on learn nothing.
+WIDENING = 0.1
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
 CHOICES = {
     "objective": tuple(OBJECTIVES),

@@ -16,7 +16,13 @@ from betavae.objectives.beta_vae import BetaVAE
 from betavae.objectives.every_beta import draw_betas
 from betavae.training import checkpoints, growth
 from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
-from betavae.training.config import BETAS_A_STEP, OPTIMISERS, TrainingConfig, learning_rate
+from betavae.training.config import (
+    BETAS_A_STEP,
+    OPTIMISERS,
+    WIDENING,
+    TrainingConfig,
+    learning_rate,
+)
 from betavae.training.distributed import Processes
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
@@ -160,7 +166,8 @@ class Run:
         """What this step is of: no β but the objective's own, or several of a model of every β."""
         if not self.config.betas:
             return [None]
-        return draw_betas(self.config.betas, BETAS_A_STEP, self.generator)
+        share = min(1.0, (self.step + 1) / (WIDENING * self.config.steps))
+        return draw_betas(self.config.betas, BETAS_A_STEP, self.generator, share)
 
     def _descend(
         self, beta: float | None, images: Tensor, noise: Tensor, of: int
