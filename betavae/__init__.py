@@ -6,7 +6,7 @@ own, which each model's card in weights/ names.
 
 from betavae import bundles
 from betavae.machine.version import __version__
-from betavae.model import VAE
+from betavae.model import VAE, MultiRateVAE
 from betavae.renderer import Renderer
 
-__all__ = ["VAE", "Renderer", "__version__", "bundles"]
+__all__ = ["VAE", "MultiRateVAE", "Renderer", "__version__", "bundles"]

@@ -289,7 +289,7 @@ class TestDevices:
     def test_a_device_that_fails_while_serving_is_left_and_the_request_answered(self, parts):
         models, codes = parts
         engine = Engine(models, codes, CPU)
-        for placed in engine._placed.values():
+        for placed in engine._placed.models.values():
             placed.decoder, placed.device = Failing(), torch.device("meta")
         with torch.inference_mode():
             expected = models["one"].decode(codes["one"]).mean

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from betavae import Renderer, bundles
 from betavae.model import VAE, WeightsError
-from betavae.model.vae import digest
+from betavae.model.pretrained import digest
 from betavae.renderer import Discriminator, loading, terms
 
 NAME = loading.NAME

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from betavae.model import ARCHITECTURES, VAE, WeightsError
-from betavae.model.vae import digest
+from betavae.model.pretrained import digest
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from betavae.bundles import hub, places
+from betavae.bundles.models import read_model
 from betavae.errors import reason
 from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS
-from betavae.model import VAE, WeightsError
+from betavae.model import VAE, MultiRateVAE, WeightsError
 from betavae.renderer import Renderer, loading
 
 FILES = (
@@ -97,11 +98,12 @@ class Bundle:
     """A trained model with all that is known about it."""
 
     folder: Path
-    vae: VAE
+    vae: VAE  # of one β; where there is a dial, of the β that its latents were measured at
     config: dict[str, Any]
     latents: list[Latent]
     codes: Tensor  # (faces, L): posterior means of the same validation pictures in all of a family
     metrics: dict[str, Any]
+    dial: MultiRateVAE | None = None  # one network for every β
 
     @property
     def name(self) -> str:
@@ -180,13 +182,13 @@ def load(name_or_folder: str | Path) -> Bundle:
     if missing:
         raise BundleError(f"The bundle {folder.name} is incomplete: {', '.join(missing)} missing.")
     try:
-        vae = VAE.from_pretrained(folder)
+        vae, dial = read_model(folder)
         config, latents, metrics = (
             json.loads((folder / f"{part}.json").read_bytes())
             for part in ("config", "latents", "metrics")
         )
         codes = load_file(folder / "codes.safetensors")["means"]
-        bundle = Bundle(folder, vae, config, _latents(latents), codes, metrics)
+        bundle = Bundle(folder, vae, config, _latents(latents), codes, metrics, dial)
     except WeightsError as error:
         raise BundleError(str(error)) from error
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:

@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
 from betavae.bundles.groups_card import groups_part
+from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
 from betavae.training.config import config_from, fresh_rounds
@@ -78,6 +79,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             *_latents(config, latents),
             "",
             *_commands(name, config),
+            *rates_part(config, metrics),
             *renderer_part(name, config, metrics),
             "",
             *_limits(config),
@@ -233,6 +235,8 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
     words += ["--objective", training["objective"]]
     for setting, value in training["objective_settings"].items():
         words += [f"--{setting.replace('_', '-')}", f"{value:g}"]
+    if training.get("betas"):
+        words += ["--betas", *(f"{beta:g}" for beta in training["betas"])]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     growth = ["growth"] if training.get("growth") else []  # earlier runs do not say
@@ -251,13 +255,28 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         "```",
         "",
         "```python",
-        "from betavae import VAE",
-        "",
-        f'vae = VAE.from_pretrained("weights/{name}")',
+        *_loading(name, config),
         f"posterior = vae.encode(images)  # (N, {channels}, 64, 64) in [0, 1] -> .mean, "
         ".log_variance",
         "pictures = vae.decode(posterior.mean).mean",
         "```",
+    ]
+
+
+def _loading(name: str, config: dict[str, Any]) -> list[str]:
+    """Python: the bundle's weights as a VAE."""
+    if not config.get("betas"):
+        return [
+            "from betavae import VAE",
+            "",
+            f'vae = VAE.from_pretrained("weights/{name}")',
+        ]
+    low, high = config["betas"]
+    return [
+        "from betavae import MultiRateVAE",
+        "",
+        f'dial = MultiRateVAE.from_pretrained("weights/{name}")',
+        f"vae = dial.at({config['beta']:g})  # any β from {low:g} to {high:g}",
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
 from betavae.bundles.files import write_json, written_whole
 from betavae.bundles.latents import describe_latents
+from betavae.bundles.models import read_model, save_weights
+from betavae.bundles.rates import measure_rates
 from betavae.bundles.stored import stored_faces
 from betavae.machine.version import code_version
 from betavae.metrics import evaluate as score_codes
@@ -23,12 +24,13 @@ from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.groups import evaluate_groups
 from betavae.metrics.renderer import evaluate_renderer
 from betavae.metrics.shapes import PROTOCOL, evaluate_shapes, flat_scores, tolerance
-from betavae.model import VAE
-from betavae.model.vae import digest
+from betavae.model import VAE, MultiRateVAE
+from betavae.model.pretrained import digest
 from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints
 from betavae.training.config import TrainingConfig, log_beta_norm, title
 from betavae.training.history import write_history
+from betavae.training.run import new_model
 from betavae.views.traversal import traversal_figure
 
 FIGURE_FACES = 5  # rows of the paper's figure
@@ -54,19 +56,21 @@ def package(
             "package. Go on with train --resume."
         )
     config = TrainingConfig(**state["config"])
-    vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
-    vae.load_state_dict(state["vae"])
-    vae.eval()
+    model = new_model(config)
+    model.load_state_dict(state["vae"])
     with written_whole(folder) as part:
-        _fill(part, vae, config, state, training, validation, selection)
+        _fill(part, model.eval(), config, state, training, validation, selection)
 
 
-def _fill(folder: Path, vae: VAE, config, state, training, validation, selection) -> None:
+def _fill(
+    folder: Path, model: VAE | MultiRateVAE, config, state, training, validation, selection
+) -> None:
     """Every file of the bundle."""
-    _save_weights(vae, folder / "model.safetensors")
-    described = _config(vae, config, state, folder, training, validation)
+    save_weights(model, folder / "model.safetensors")
+    described = _config(model, config, state, folder, training, validation)
     write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
     write_history(folder / "history.csv", state["history"])
+    vae, _ = read_model(folder)  # as it is stored: a network for every β is rounded
 
     means, kl = encode_all(vae, validation)
     latents = describe_latents(means, kl, validation)
@@ -112,6 +116,10 @@ def measure(
     if (folder / loading.NAME).is_file():
         renderer = Renderer.from_pretrained(folder)
         metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
+    _, dial = read_model(folder)
+    if dial is not None:
+        config = json.loads((folder / "config.json").read_bytes())
+        metrics["rates"] = measure_rates(dial, config, validation, seed)
     metrics["code_version"] = code_version()
     _write_scores(folder, metrics)
     return metrics
@@ -198,16 +206,17 @@ def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
     return {"scores": flat_scores(result), **result}
 
 
-def _config(vae, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:
+def _config(model, config: TrainingConfig, state, folder, training, validation) -> dict[str, Any]:
     """The arguments of VAE at the top level, as the Hub's mixin reads them, and how it was made."""
     return {
         "architecture": config.architecture,
         "channels": config.channels,
         "latents": config.latents,
         "likelihood": config.likelihood,
+        **({"betas": list(config.betas), "beta": config.shown_beta} if config.betas else {}),
         "title": title(state["config"]),
         "weights_sha256": digest(folder / "model.safetensors"),
-        "parameters": sum(p.numel() for p in vae.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         **_beta_norm(config),
         "training": {**state["config"], "steps_done": state["step"]},
         "seconds": round(state["seconds"]),
@@ -224,10 +233,3 @@ def _config(vae, config: TrainingConfig, state, folder, training, validation) ->
 def _beta_norm(config: TrainingConfig) -> dict[str, float]:
     found = log_beta_norm(config)
     return {} if found is None else {"log_beta_norm": round(found, 4)}
-
-
-def _save_weights(vae: VAE, path: Path) -> None:
-    tensors = {name: tensor.contiguous() for name, tensor in vae.state_dict().items()}
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata={"format": "pt"})
-    os.replace(part, path)

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from betavae.bundles.bundle import DETAILS
 from betavae.bundles.files import write_json
 from betavae.bundles.stored import stored_faces
-from betavae.model.vae import VAE, digest
+from betavae.model import VAE
+from betavae.model.pretrained import digest
 from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints
 from betavae.training.failures import TrainingError

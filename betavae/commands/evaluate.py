@@ -100,6 +100,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     for name, best in metrics.get("attributes", {}).items():
         print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
 
+    if "rates" in metrics:
+        print()
+        print_rates(metrics["rates"])
     if "renderer" in metrics:
         print()
         print_renderer(metrics["renderer"])
@@ -139,6 +142,17 @@ def _evaluate_groups(loaded: bundle.Bundle, options: argparse.Namespace) -> None
             f"{name:24s} {row['pictures']:8d} {row['psnr']:7.2f} {row['ssim']:7.3f} "
             f"{row['code_error']:11.3f} {row['shift']:+7.3f}"
         )
+
+
+def print_rates(rates: dict) -> None:
+    """A row a β, then the models of one β, each over the same β of this one."""
+    names = ("beta", "kl", "active_latents", "psnr_mean", "psnr_sample", "loss")
+    print(f"{rates['protocol']}\n\n" + "".join(f"{name:>16s}" for name in names))
+    for point in rates["points"]:
+        print("".join(f"{point[name]:16.2f}" for name in names))
+    for other in rates["single"]:
+        for point, told in ((other, other["name"]), (other["dial"], "this one")):
+            print("".join(f"{point[name]:16.2f}" for name in names), told)
 
 
 def print_renderer(measured: dict) -> None:

@@ -51,6 +51,14 @@ def add(commands) -> None:
     option("--objective", choices=sorted(OBJECTIVES), help=f"default: {default.objective}")
     for name, value in all_settings().items():
         option(f"--{name.replace('_', '-')}", type=float, help=f"the objective's {name} ({value})")
+    option(
+        "--betas",
+        type=float,
+        nargs=2,
+        metavar=("LOWEST", "HIGHEST"),
+        help="with beta-vae: train one network for every beta between these two (MultiRateVAE); "
+        "--beta is then the one that it is shown at first",
+    )
     option("--architecture", choices=sorted(ARCHITECTURES), help=f"default: {default.architecture}")
     option("--latents", type=positive, help=f"number of latents ({default.latents})")
     option("--steps", type=positive, help=f"training steps, a batch each ({default.steps})")

@@ -2,7 +2,9 @@
 
 from betavae.model.encoders import Posterior
 from betavae.model.likelihoods import Bernoulli, Gaussian, Likelihood
-from betavae.model.vae import ARCHITECTURES, VAE, WeightsError
+from betavae.model.multi_rate import MultiRateVAE
+from betavae.model.pretrained import WeightsError
+from betavae.model.vae import ARCHITECTURES, VAE
 
 __all__ = [
     "ARCHITECTURES",
@@ -10,6 +12,7 @@ __all__ = [
     "Bernoulli",
     "Gaussian",
     "Likelihood",
+    "MultiRateVAE",
     "Posterior",
     "WeightsError",
 ]

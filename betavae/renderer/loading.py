@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from betavae.errors import reason
 from betavae.machine.network import UNREACHABLE, hub_is_reachable
 from betavae.model import WeightsError
-from betavae.model.vae import digest
+from betavae.model.pretrained import digest
 
 NAME = "renderer.safetensors"
 MOST_CHANNELS = 64  # a file that says more is damaged

@@ -39,6 +39,15 @@ def whole_number(value: Any, low: int, high: int, what: str) -> int:
     return int(value)
 
 
+def beta(value: Any, betas: tuple[float, float]) -> float:
+    """One of those that a model of every β was trained for."""
+    low, high = betas
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not low <= value <= high:  # false for NaN too
+        raise Refused(f"β must be a number from {low:g} to {high:g}.")
+    return float(value)
+
+
 def codes(value: Any, latents: int) -> Tensor:
     """A code or a list of codes -> float (N, latents), N from 1 to MOST_CODES, all finite."""
     rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from betavae.errors import reason
 from betavae.machine.cores import cores
-from betavae.model import VAE, Bernoulli, Likelihood, Posterior
+from betavae.model import VAE, Bernoulli, Likelihood, MultiRateVAE, Posterior
 from betavae.serving.batching import Batcher
 from betavae.serving.devices import CPU, device_failed, serving_device
+from betavae.serving.dials import Dials, place_of
 from betavae.serving.pictures import jpeg_uris
 from betavae.serving.placed import Placed
 from betavae.views.traversal import moved_codes
@@ -39,10 +40,27 @@ class _Wish:
         return likelihood.sample(torch.Generator().manual_seed(self.seed))
 
 
+_Key = tuple[str, str, int | None]  # what is asked, of which model, at which step of its β
+
+
+@dataclass(frozen=True)
+class _Places:
+    """All models on one device."""
+
+    device: torch.device
+    models: dict[str, Placed]
+    dials: Dials
+
+    def at(self, key: _Key) -> Placed:
+        _, name, place = key
+        return self.models[name] if place is None else self.dials.at(name, place)
+
+
 class Engine:
     """Models by name, on `device` or else on the fastest that is there.
 
     codes  (N, L) by name: some that people start from, to judge a reduced precision by
+    dials  the models of every β among them: these answer at any `beta`, rounded to a step of it
     """
 
     def __init__(
@@ -50,10 +68,11 @@ class Engine:
         models: Mapping[str, VAE],
         codes: Mapping[str, Tensor],
         device: torch.device | None = None,
+        dials: Mapping[str, MultiRateVAE] | None = None,
     ):
         self.device = device or serving_device()
         self.trouble = ""  # one sentence, once the device has failed
-        self._models, self._codes = models, codes
+        self._models, self._codes, self._every = models, codes, dials or {}
         self._placed = self._place()
         on_cpu = self.device.type == "cpu"
         # One decode is a millisecond of one core: more at once than there are cores only adds
@@ -62,20 +81,41 @@ class Engine:
             self._answer, cores() if on_cpu else 1, MOST_ON_CPU if on_cpu else MOST
         )
 
-    def decode(self, name: str, codes: Tensor, output: str = "mean", seed: int = 0) -> Tensor:
+    def decode(
+        self,
+        name: str,
+        codes: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+        beta: float | None = None,
+    ) -> Tensor:
         """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
-        return self._batcher.ask(("decode", name), _Wish(codes, output, seed), len(codes))
+        key = self._key("decode", name, beta)
+        return self._batcher.ask(key, _Wish(codes, output, seed), len(codes))
 
     async def frames(
-        self, name: str, codes: Tensor, output: str = "mean", seed: int = 0
+        self,
+        name: str,
+        codes: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+        beta: float | None = None,
     ) -> list[str]:
         """codes (N, L) -> a JPEG data URI each; for coroutines."""
-        wish = _Wish(codes, output, seed)
-        return await self._batcher.ask_soon(("frames", name), wish, len(codes))
+        key = self._key("frames", name, beta)
+        return await self._batcher.ask_soon(key, _Wish(codes, output, seed), len(codes))
 
-    def encode(self, name: str, images: Tensor) -> Posterior:
+    def encode(self, name: str, images: Tensor, beta: float | None = None) -> Posterior:
         """images (N, C, 64, 64) in [0, 1] -> q(z|x)."""
-        return self._batcher.ask(("encode", name), images, len(images))
+        return self._batcher.ask(self._key("encode", name, beta), images, len(images))
+
+    def _key(self, what: str, name: str, beta: float | None) -> _Key:
+        """Requests of one key are one batch. Raises ValueError for a β that the model has not."""
+        if beta is None:
+            return what, name, None
+        if name not in self._every:
+            raise ValueError(f"{name} is of one β.")
+        return what, name, place_of(self._every[name], beta)
 
     def strips(
         self,
@@ -85,15 +125,17 @@ class Engine:
         values: Tensor,
         output: str = "mean",
         seed: int = 0,
+        beta: float | None = None,
     ) -> Tensor:
         """codes (N, L) with each of `latents` set to each of `values`, in one batch.
 
         Returns (N, len(latents), len(values), C, 64, 64) in [0, 1].
         """
         moved = moved_codes(codes, latents, values)
-        return self.decode(name, moved.flatten(0, 2), output, seed).unflatten(0, moved.shape[:3])
+        pictures = self.decode(name, moved.flatten(0, 2), output, seed, beta)
+        return pictures.unflatten(0, moved.shape[:3])
 
-    def _place(self) -> dict[str, Placed]:
+    def _place(self) -> _Places:
         """Every model on the device, or all on the CPU if that fails."""
         try:
             return self._placed_on(self.device)
@@ -102,27 +144,28 @@ class Engine:
                 raise
             return self._leave_device(error)
 
-    def _placed_on(self, device: torch.device) -> dict[str, Placed]:
-        return {n: Placed(vae, device, self._codes[n]) for n, vae in self._models.items()}
+    def _placed_on(self, device: torch.device) -> _Places:
+        models = {n: Placed(vae, device, self._codes[n]) for n, vae in self._models.items()}
+        return _Places(device, models, Dials(self._every, device))
 
-    def _leave_device(self, error: Exception) -> dict[str, Placed]:
+    def _leave_device(self, error: Exception) -> _Places:
         self.trouble = f"The CPU goes on, because {self.device} failed: {reason(error)}"
         warnings.warn(self.trouble, stacklevel=2)
         self.device = CPU
         return self._placed_on(CPU)
 
     @torch.inference_mode()
-    def _answer(self, key: tuple[str, str], items: list) -> list:
+    def _answer(self, key: _Key, items: list) -> list:
         """One batch, on the device; on the CPU, now and later, if the device fails."""
         placed = self._placed
         try:
-            return _answers(key[0], placed[key[1]], items)
+            return _answers(key[0], placed.at(key), items)
         except Exception as error:
-            if placed[key[1]].device.type == "cpu" or not device_failed(error):
+            if placed.device.type == "cpu" or not device_failed(error):
                 raise
             if self._placed is placed:  # nobody has left it meanwhile
                 self._placed = self._leave_device(error)
-        return _answers(key[0], self._placed[key[1]], items)
+        return _answers(key[0], self._placed.at(key), items)
 
 
 def _answers(what: str, model: Placed, items: list) -> list:

@@ -20,15 +20,18 @@ class Placed:
     """A copy of a model that decodes and encodes there; the CPU's is the model itself.
 
     codes  (N, L), such as people start from: a reduced precision must give their pictures to within
-           one grey level of fp32, or fp32 is kept
+           one grey level of fp32, or fp32 is kept. Without any, one that is not here to stay: what
+           pays off over many pictures only is left out
     """
 
-    def __init__(self, vae: VAE, device: torch.device, codes: Tensor):
+    def __init__(self, vae: VAE, device: torch.device, codes: Tensor | None = None):
         self.device, self.dtype = device, torch.float32
         # A fifth faster, one picture at a time.
         on_device = vae if device.type == "cpu" else copy.deepcopy(vae).to(device)
         self.vae = on_device.to(memory_format=torch.channels_last)
         self.decoder: Callable[[Tensor], Tensor] = self.vae.decoder
+        if codes is None:
+            return
         if device.type != "cpu":
             self.reduce(codes)
         if device.type == "cuda":

@@ -40,6 +40,16 @@ class Reconstruction:
     kl: Tensor  # (L,), nats
 
 
+@dataclass(frozen=True)
+class Turned:
+    """A picture coded again at another β."""
+
+    code: Tensor  # (L,), the posterior mean or a sample
+    kl: Tensor  # (L,), nats
+    picture: Tensor  # (C, 64, 64) in [0, 1], what the code decodes to at that β
+    psnr: float  # dB, beside the picture that was coded
+
+
 class Studio:
     """All bundles that could be loaded, by name, and why the others could not."""
 
@@ -53,6 +63,7 @@ class Studio:
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
+            dials={name: one.dial for name, one in self.bundles.items() if one.dial is not None},
         )
         if self.engine.trouble:
             self.problems["device"] = self.engine.trouble
@@ -121,10 +132,20 @@ class Studio:
         return self.engine.decode(name, codes, output, seed)
 
     async def frames(
-        self, codes: dict[str, Tensor], output: str = "mean", seed: int = 0
+        self,
+        codes: dict[str, Tensor],
+        output: str = "mean",
+        seed: int = 0,
+        betas: dict[str, float] | None = None,
     ) -> dict[str, str]:
-        """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines."""
-        asked = (self.engine.frames(name, code, output, seed) for name, code in codes.items())
+        """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines.
+
+        betas  of models of every β: at which one
+        """
+        asked = (
+            self.engine.frames(name, code, output, seed, (betas or {}).get(name))
+            for name, code in codes.items()
+        )
         return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}
 
     def encode(self, name: str, images: Tensor) -> Posterior:
@@ -138,9 +159,25 @@ class Studio:
         latents: list[int],
         output: str = "mean",
         values: Tensor = STRIP_VALUES,
+        beta: float | None = None,
     ) -> Tensor:
         """What each latent does from here: (len(latents), len(values), C, 64, 64)."""
-        return self.engine.strips(name, code[None], latents, values, output)[0]
+        return self.engine.strips(name, code[None], latents, values, output, beta=beta)[0]
+
+    @torch.inference_mode()
+    def turn(
+        self, name: str, code: Tensor, before: float, beta: float, draw: int | None = None
+    ) -> Turned:
+        """The picture that a code (L,) is at one β of a model of every β, coded at another.
+
+        draw  seed of a posterior sample; None for the posterior mean
+        """
+        picture = self.engine.decode(name, code[None], beta=before)
+        posterior = self.engine.encode(name, picture, beta)
+        generator = None if draw is None else torch.Generator().manual_seed(draw)
+        coded = posterior.mean if draw is None else posterior.sample(generator)
+        again = self.engine.decode(name, coded, beta=beta)
+        return Turned(coded[0], posterior.kl()[0], again[0], psnr(picture, again).item())
 
     def latent_names(self, name: str) -> dict[int, Name]:
         """What each latent of a model is called, by its index; a tenth of a second the first time
@@ -216,9 +253,10 @@ class Studio:
         code: Tensor,
         names: list[str],
         locked: dict[str, dict[int, float]] | None = None,
+        beta: float | None = None,
     ) -> dict[str, Tensor]:
         """The picture that one model makes of its code (L,), as each of `names` codes it."""
-        face = self.decode(name, code[None])
+        face = self.engine.decode(name, code[None], beta=beta)
         return {name: code} | {
             other: keeping(self.encode(other, face).mean[0].clone(), locked, other)
             for other in names

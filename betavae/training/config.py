@@ -10,11 +10,17 @@ import torch
 
 from betavae.model import ARCHITECTURES
 from betavae.model.likelihoods import LIKELIHOODS
+from betavae.model.multi_rate import check_betas
 from betavae.objectives import OBJECTIVES, settings
 from betavae.training.precision import SETTINGS
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
 DECAYS = ("cosine", "none")
+# The share of a MultiRateVAE's steps in which its highest β grows from the lowest one: latents in
+# use can learn at which β they are no longer worth it; those that a high β kept silent from the
+# first step on learn nothing.
+WIDENING = 0.1
+BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
 CHOICES = {
     "objective": tuple(OBJECTIVES),
     "architecture": tuple(ARCHITECTURES),
@@ -36,6 +42,7 @@ class TrainingConfig:
     data: str = "celeba"  # a name in betavae.data.DATA_SETS
     objective: str = "beta-vae"  # a name in betavae.objectives.OBJECTIVES
     objective_settings: dict[str, float] = field(default_factory=dict)  # its weights: {"beta": 4}
+    betas: tuple[float, ...] = ()  # lowest and highest β of a MultiRateVAE; (): one β, a VAE
     architecture: str = "conv"
     latents: int = 32
     likelihood: str = "gaussian"
@@ -55,6 +62,7 @@ class TrainingConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "fresh_latents", fresh_rounds(vars(self)))
+        object.__setattr__(self, "betas", tuple(self.betas))  # a list where JSON had it
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -92,6 +100,27 @@ class TrainingConfig:
             )
         if self.growth and self.objective == "capacity":
             raise ValueError("The objective capacity lets the code grow already: growth must be 0.")
+        if self.betas:
+            self._check_betas()
+
+    def _check_betas(self) -> None:
+        if self.objective != "beta-vae" or self.growth:
+            raise ValueError("betas is for the objective beta-vae, without growth: leave it out.")
+        if len(self.betas) != 2:
+            raise ValueError(
+                f"betas has {len(self.betas)} values; it must be a lowest and a highest β."
+            )
+        check_betas(self.betas, self.shown_beta)
+        if self.batch_size % BETAS_A_STEP:
+            raise ValueError(
+                f"batch_size is {self.batch_size}; with betas it must be a multiple of "
+                f"{BETAS_A_STEP}, the values of β that a step sees."
+            )
+
+    @property
+    def shown_beta(self) -> float:
+        """The objective's β; of a MultiRateVAE, the one that it is shown at first."""
+        return self.objective_settings.get("beta", settings(OBJECTIVES["beta-vae"])["beta"])
 
     @property
     def fresh_starts(self) -> dict[int, int | None]:
@@ -123,6 +152,9 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 def title(config: dict[str, Any]) -> str:
     """For people, of a TrainingConfig as a dictionary: "β-TCVAE (β = 8), grown"."""
+    if config.get("betas"):  # earlier runs do not say
+        low, high = config["betas"]
+        return f"β-VAE, any β from {low:g} to {high:g}"
     named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
     if not config.get("growth"):  # earlier runs do not say
         return named
@@ -137,7 +169,8 @@ def log_beta_norm(config: TrainingConfig) -> float | None:
     autoencoder, which has no place on a logarithmic axis.
     """
     beta = config.objective_settings.get("beta", 1.0)
-    if config.objective not in ("vae", "beta-vae") or beta <= 0 or config.growth:
+    one = not config.betas and not config.growth
+    if config.objective not in ("vae", "beta-vae") or beta <= 0 or not one:
         return None
     return math.log(beta * config.latents / (config.channels * 64 * 64))
 

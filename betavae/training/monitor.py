@@ -60,8 +60,9 @@ def recent_means(run) -> dict[str, float]:
 
 
 def history_row(run: Run, validation) -> dict[str, float]:
-    with evaluating(run.vae):
-        validated = validate(run.vae, validation)
+    vae = run.shown
+    with evaluating(vae):
+        validated = validate(vae, validation)
     return {
         "step": run.step,
         "seconds": round(run.seconds, 1),
@@ -74,13 +75,14 @@ def history_row(run: Run, validation) -> dict[str, float]:
 
 def save_picture(run: Run, validation) -> None:
     images = validation.batch(torch.arange(min(5, len(validation)))).float() / 255
-    with evaluating(run.vae):
+    vae = run.shown
+    with evaluating(vae):
         with torch.no_grad():
-            posterior = run.vae.encode(images.to(run.processes.device))
+            posterior = vae.encode(images.to(run.processes.device))
         kl = posterior.kl().mean(0)
         latents = active_latents(kl)
         labels = [f"z{k} · {kl[k]:.1f} nats" for k in latents]
-        figure = traversal_figure(run.vae, posterior.mean, latents, labels)
+        figure = traversal_figure(vae, posterior.mean, latents, labels)
     try:
         figure.save(run.folder / "traversal.png")
     except OSError as error:

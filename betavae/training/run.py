@@ -10,11 +10,19 @@ import torch
 from torch import Tensor
 
 from betavae.machine.version import code_version
-from betavae.model import VAE, Posterior
+from betavae.model import VAE, MultiRateVAE, Posterior
 from betavae.objectives import OBJECTIVES, Objective
+from betavae.objectives.beta_vae import BetaVAE
+from betavae.objectives.every_beta import draw_betas
 from betavae.training import checkpoints, growth
 from betavae.training.batches import Order, looks, pictures, refuse_batches, refuse_other_data
-from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
+from betavae.training.config import (
+    BETAS_A_STEP,
+    OPTIMISERS,
+    WIDENING,
+    TrainingConfig,
+    learning_rate,
+)
 from betavae.training.distributed import Processes
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
@@ -29,7 +37,7 @@ class Run:
         self.order = Order(len(data), config.batch_size, config.seed)
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
-        self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
+        self.vae = new_model(config)
         if config.growth:
             shown = data.batch(torch.arange(min(len(data), 256))) / 255
             growth.prepare(self.vae, shown, torch.Generator().manual_seed(config.seed))
@@ -118,24 +126,21 @@ class Run:
         images = images.to(self.processes.device, non_blocking=True).float() / 255
         return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
 
+    @property
+    def shown(self) -> VAE:
+        """What is looked at while it trains: the VAE, or that of one β."""
+        return self.vae.at() if isinstance(self.vae, MultiRateVAE) else self.vae
+
     def learning_rate(self, step: int) -> float:
         return learning_rate(self.config, step)
 
     def train_step(self) -> None:
         """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
         images, noise = self.batch()
-        with self.setting.autocast(self.processes.device):
-            posterior = self.vae.encode(images)
-            z = posterior.reparameterise(noise)
-            likelihood = self.vae.decode(z)
-        likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
-        reconstruction = -likelihood.log_prob(images).mean()
-        with self.setting.autocast(self.processes.device):
-            loss = reconstruction + self._regulariser(posterior, z)
-        if self.processes.any(not bool(torch.isfinite(loss))):
-            raise self._diverged(f"The loss is {loss.item()}")
+        betas = self._betas()
         self.optimiser.zero_grad()
-        loss.backward()
+        shares = zip(betas, images.chunk(len(betas)), noise.chunk(len(betas)), strict=True)
+        terms = [self._descend(*share, of=len(betas)) for share in shares]
         self.processes.average_gradients(self.vae)
         # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
@@ -149,7 +154,7 @@ class Run:
         with self.setting.autocast(self.processes.device):
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
-        kl = posterior.kl().detach().mean(0)
+        reconstruction, kl = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
         starts = self.config.fresh_starts
         if self.step in starts:
             kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
@@ -158,7 +163,42 @@ class Run:
             growth.close(self.vae, self.closed)
         self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
 
-    def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:
+    def _betas(self) -> list[float | None]:
+        """What this step is of: no β but the objective's own, or several of a model of every β."""
+        if not self.config.betas:
+            return [None]
+        share = min(1.0, (self.step + 1) / (WIDENING * self.config.steps))
+        return draw_betas(self.config.betas, BETAS_A_STEP, self.generator, share)
+
+    def _descend(
+        self, beta: float | None, images: Tensor, noise: Tensor, of: int
+    ) -> tuple[Tensor, Tensor]:
+        """Add the gradient of the objective on these pictures, one of `of` equal shares of a batch.
+
+        Returns -log p(x|z) (), and KL per latent (L,), in nats a picture.
+        """
+        device, average = self.processes.device, self.processes.average
+        with self.setting.autocast(device):
+            if beta is None:
+                posterior, likelihood = self.vae(images, noise)
+            else:
+                posterior, likelihood = self.vae(images, noise, beta)
+        if beta is None:
+            objective = self.objective
+            likelihood = self.vae.likelihood.fit(likelihood, images, average)
+        else:
+            objective = BetaVAE(beta=beta)
+            likelihood = self.vae.fit(likelihood, images, beta, average)
+        reconstruction = -likelihood.log_prob(images).mean()
+        with self.setting.autocast(device):
+            z = posterior.reparameterise(noise)
+            loss = reconstruction + self._regulariser(objective, posterior, z)
+        if self.processes.any(not bool(torch.isfinite(loss))):
+            raise self._diverged(f"The loss is {loss.item()}")
+        (loss / of).backward()
+        return reconstruction.detach(), posterior.kl().detach().mean(0)
+
+    def _regulariser(self, objective: Objective, posterior: Posterior, z: Tensor) -> Tensor:
         """The objective of the global batch, or KL alone while the code grows.
 
         Most objectives are no mean over the batch's pictures.
@@ -172,8 +212,16 @@ class Run:
         mean, log_variance, z = map(
             self.processes.gather, (posterior.mean, posterior.log_variance, z)
         )
-        value = self.objective(Posterior(mean, log_variance), z, self.step)
+        value = objective(Posterior(mean, log_variance), z, self.step)
         return self.processes.count * value
 
     def _diverged(self, what: str) -> TrainingError:
         return diverged(what, self.folder, self.step)
+
+
+def new_model(config: TrainingConfig) -> VAE | MultiRateVAE:
+    """Of one β, or of every one between two."""
+    kind = (config.architecture, config.channels, config.latents, config.likelihood)
+    if not config.betas:
+        return VAE(*kind)
+    return MultiRateVAE(*kind, config.betas, config.shown_beta)

@@ -55,7 +55,7 @@ def decoding(device: torch.device, sizes: list[int], seconds: float) -> None:
     bundle = bundles.load(MODEL)
     began = time.perf_counter()
     engine = Engine({MODEL: bundle.vae}, {MODEL: bundle.codes}, device)
-    placed = engine._placed[MODEL]
+    placed = engine._placed.models[MODEL]
     print(f"  placed in {time.perf_counter() - began:.1f} s, decodes in {placed.dtype}")
     for size in sizes:
         codes = torch.randn(size, LATENTS, generator=torch.Generator().manual_seed(0))

@@ -18,6 +18,7 @@ from betavae.serving import checks
 from betavae.serving.pictures import data_uri
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
+from betavae.ui.live.dial import betas_of, describe_dial, turn_function
 from betavae.ui.live.files import save_function
 from betavae.views.traversal import grid
 
@@ -28,6 +29,7 @@ SCRIPTS = (
     "pictures",  # from a code to a picture, and the previews
     "rows",  # a slider a latent
     "stage",  # pictures, captions, and the lens on the latent under the hand
+    "dial",  # β, for a model of every β
     "undo",
     "tray",  # snapshots
     "animate",
@@ -37,7 +39,7 @@ SCRIPTS = (
     "bar",  # the buttons
     "start",  # commands from the rest of the page, and the first face
 )
-STYLES = ("board", "rows", "bar")
+STYLES = ("board", "rows", "bar", "dial")
 ENDS = STRIP_VALUES[[0, -1]]
 
 
@@ -90,29 +92,33 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
             }
             for latent in bundle.by_kl
         ],
+        "dial": None if bundle.dial is None else describe_dial(bundle),
     }
 
 
 def server_functions(studio: Studio) -> list:
-    """frame, strips, real_face, random_face, same_face, save: each takes one JSON value and never
-    raises. An exception would reach the browser as `undefined`; a refusal travels as
+    """frame, strips, real_face, random_face, same_face, turn, save: each takes one JSON value and
+    never raises. An exception would reach the browser as `undefined`; a refusal travels as
     {"error": sentence}."""
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
     async def frame(request: dict) -> dict:
-        """{"codes": {model: numbers}, "output", "seed"} -> {"pictures": {model: data URI}}."""
-        wanted = _codes(studio, request)
+        """{"codes": {model: numbers}, "output", "seed", "betas"} -> {"pictures": {model: URI}}.
+
+        betas  {model: β}, of models of every β; without one, the β that it is shown at first
+        """
+        wanted, betas = _codes(studio, request), betas_of(studio, request)
         output = checks.output(request.get("output", "mean"))
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
-        return {"pictures": await studio.frames(wanted, output, seed)}
+        return {"pictures": await studio.frames(wanted, output, seed, betas)}
 
     def strips(request: dict) -> dict:
-        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends"} -> {"sheets":
-        {model: data URI}}.
+        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas"} ->
+        {"sheets": {model: data URI}}.
 
         A row a latent, and a column a value from -3 to 3; of `ends` only -3 and 3.
         """
-        wanted = _codes(studio, request)
+        wanted, betas = _codes(studio, request), betas_of(studio, request)
         output = checks.output(request.get("output", "mean"))
         values = ENDS if request.get("ends") is True else STRIP_VALUES
         rows = request.get("latents")
@@ -121,7 +127,8 @@ def server_functions(studio: Studio) -> list:
         sheets = {}
         for name, code in wanted.items():
             latents = checks.latents(rows[name], studio.bundles[name].vae.latents)
-            frames = studio.strips(name, code[0], latents, output, values) if latents else None
+            at = (code[0], latents, output, values, betas.get(name))
+            frames = studio.strips(name, *at) if latents else None
             sheets[name] = None if frames is None else data_uri(grid(frames), quality=88)
         return {"sheets": sheets}
 
@@ -145,14 +152,23 @@ def server_functions(studio: Studio) -> list:
         return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
 
     def same_face(request: dict) -> dict:
-        """{"codes": {model: numbers}} -> {"codes"}: the first one's picture, as the other models of
-        its family code it."""
-        wanted = _codes(studio, request)
+        """{"codes": {model: numbers}, "betas"} -> {"codes"}: the first one's picture, as the other
+        models of its family code it."""
+        wanted, betas = _codes(studio, request), betas_of(studio, request)
         name, code = next(iter(wanted.items()))
-        codes = studio.same_face(name, code[0], studio.families[studio.family(name)])
+        family = studio.families[studio.family(name)]
+        codes = studio.same_face(name, code[0], family, beta=betas.get(name))
         return {"codes": {n: c.tolist() for n, c in codes.items() if n not in wanted}}
 
-    functions = (frame, strips, real_face, random_face, same_face, save_function(studio))
+    functions = (
+        frame,
+        strips,
+        real_face,
+        random_face,
+        same_face,
+        turn_function(studio),
+        save_function(studio),
+    )
     return [answering(f) for f in functions]
 
 

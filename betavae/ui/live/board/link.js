@@ -1,7 +1,7 @@
 // ---- the link: the state in the address ----------------------------------------------------------
 const SPACES = 'https://huggingface.co';                      // whose page holds a Space's frame
 const PLACES = ['', '2'];                                     // of the left model's keys and the right one's
-const OWN = /^(model|code|lock|name|picture|tab)\d*(\.|$)/;
+const OWN = /^(model|code|lock|name|beta|picture|tab)\d*(\.|$)/;
 const NAME_LENGTH = 40;
 let linked = false;                                           // the address holds the state
 
@@ -12,6 +12,7 @@ function query() {
     const key = PLACES[place];
     entries.push([`model${key}`, name], [`code${key}`, state.codes[name].map(v => Math.round(v * 100)).join('_')]);
     if (state.locks[name].length) entries.push([`lock${key}`, state.locks[name].join('_')]);
+    if (isDial(name)) entries.push([`beta${key}`, +state.betas[name].toPrecision(4)]);
     for (const k in state.named[name]) entries.push([`name${key}.${k}`, state.named[name][k]]);
   });
   if (state.output !== 'mean') entries.push(['picture', state.output]);
@@ -39,8 +40,8 @@ function writeLink() {
 }
 after.push(() => { if (!playing) writeLink(); });
 
-// What a link or a file says of one model -> {code, locks, names}; throws a sentence.
-function examined(name, code, locks, named) {
+// What a link or a file says of one model -> {code, locks, names, beta}; throws a sentence.
+function examined(name, code, locks, named, beta) {
   const latents = models[name]?.latents.length;
   if (!latents) throw new Error(`it names a model, ${String(name).slice(0, 40)}, that is not served here`);
   if (!Array.isArray(code) || code.length !== latents || !code.every(v => typeof v === 'number' && Math.abs(v) <= FURTHEST))
@@ -50,7 +51,9 @@ function examined(name, code, locks, named) {
   const texts = Object.entries(named);
   if (!texts.every(([k, text]) => known(+k) && typeof text === 'string' && text.length <= NAME_LENGTH))
     throw new Error('it names a slider that the model does not have');
-  return {code: code.map(rounded), locks: [...new Set(locks)], named: Object.fromEntries(texts)};
+  const range = models[name].dial?.betas;
+  if (beta != null && range && !(beta >= range[0] && beta <= range[1])) throw new Error(`${models[name].title} has no such β`);
+  return {code: code.map(rounded), locks: [...new Set(locks)], named: Object.fromEntries(texts), beta: range && (beta ?? models[name].dial.beta)};
 }
 const numbers = text => text.split('_').map(part => /^-?\d{1,4}$/.test(part) ? +part : NaN);
 // The address -> {shown, found, output, tab}, null where it says nothing; throws a sentence.
@@ -63,7 +66,8 @@ function readLink() {
     if (name === null && place) break;
     const named = Object.fromEntries([...asked].filter(([key]) => key.startsWith(start)).map(([key, text]) => [key.slice(start.length), text]));
     const code = numbers(asked.get(`code${place}`) ?? '').map(v => v / 100), locks = asked.get(`lock${place}`);
-    found[name] = examined(name, code, locks ? numbers(locks) : [], named);
+    const beta = asked.has(`beta${place}`) ? +asked.get(`beta${place}`) : null;
+    found[name] = examined(name, code, locks ? numbers(locks) : [], named, beta);
     shown.push(name);
   }
   return {shown: agreed(shown), found, output: pictured(asked.get('picture') ?? 'mean'), tab: asked.get('tab')};
@@ -85,6 +89,7 @@ async function adopt({shown, found, output}, note) {
     state.start[name] = found[name].code.slice();
     state.locks[name] = found[name].locks;
     state.named[name] = found[name].named;
+    if (isDial(name)) state.betas[name] = found[name].beta;
   }
   state.output = output;
   check(bar.output, output);
@@ -93,7 +98,7 @@ async function adopt({shown, found, output}, note) {
   state.photo[familyOf(shown[0])] = false;
   showModels(shown);
   const mine = turn;
-  const answer = await answered(server.same_face({codes: {[shown[0]]: found[shown[0]].code}})).catch(() => null);
+  const answer = await answered(server.same_face({codes: {[shown[0]]: found[shown[0]].code}, betas: betasOf(shown)})).catch(() => null);
   if (answer?.codes && mine === turn) for (const name in answer.codes) if (!found[name]) place(name, answer.codes[name]);
 }
 function openLink() {

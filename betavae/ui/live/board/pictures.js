@@ -17,7 +17,7 @@ function askFrame() {
   const asked = wanted.size ? [...wanted] : state.shown;      // a retry may find nothing left
   const codes = Object.fromEntries(asked.map(name => [name, state.codes[name].slice()]));
   wanted.clear();
-  return server.frame({codes, output: state.output, seed: state.seed});
+  return server.frame({codes, output: state.output, seed: state.seed, betas: betasOf(asked)});
 }
 async function draw(answer, newer, asked) {
   if (answer.error) return say(answer.error, true);
@@ -40,7 +40,7 @@ function rest() {
 async function drawPreviews() {
   const mine = ++sheets, shown = state.shown.slice();
   const codes = Object.fromEntries(shown.map(n => [n, state.codes[n].slice()]));
-  const request = rows => ({codes, output: state.output,
+  const request = rows => ({codes, output: state.output, betas: betasOf(shown),
     latents: Object.fromEntries(shown.map(n => [n, rows(n)]))});
   const active = n => activeOf(n).map(l => l.index), looked = request(n => [lensOn(n)]);
   try {

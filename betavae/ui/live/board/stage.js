@@ -75,7 +75,7 @@ function lookSoon(name) {
   clearTimeout(looking[name]);
   looking[name] = setTimeout(async () => {
     const index = lensOn(name), codes = {[name]: state.codes[name].slice()};
-    const answer = await answered(server.strips({codes, output: state.output, latents: {[name]: [index]}})).catch(() => null);
+    const answer = await answered(server.strips({codes, output: state.output, betas: betasOf([name]), latents: {[name]: [index]}})).catch(() => null);
     if (answer?.sheets?.[name]) drawLens(name, index, await load(answer.sheets[name]));
   }, 70);
 }
@@ -154,6 +154,7 @@ function showModels(which) {
     sections[name].id = `sliders-${place}`;
     figures[name].querySelector('.picks').replaceChildren(pickers[place]);
     showLens(name);
+    showDial(name);
   });
   if (state.shown.length === 1) {
     fillPicker(1);

@@ -15,6 +15,7 @@ function setFace(codes, note, of = names, photo = false) {
       notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
       state.photo[familyOf(name)] = photo;
     }
+  arrive(of.filter(name => codes[name]));
   say(notes[family()]);                                       // a late face may be another family's
   want(state.shown);
 }

@@ -1,0 +1,116 @@
+"""A bundle of every β beside those trained for one β each: measured alike, and told in its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from betavae.bundles import places
+from betavae.metrics.rates import NAMED, evaluate_rates, rate_point
+from betavae.model import VAE, MultiRateVAE
+
+ALIKE = ("data", "architecture", "latents", "likelihood", "channels")
+
+
+def measure_rates(dial: MultiRateVAE, config: dict[str, Any], validation, seed: int) -> dict:
+    """For metrics.json: the points along β, and those of the bundles here that were trained for
+    one β with the same architecture on the same data: {"name", "steps", "batch_size", ...}."""
+    found = evaluate_rates(dial.at, dial.betas, validation, seed)
+    single = []
+    for folder, beta, other in _single(config):
+        point = rate_point(VAE.from_pretrained(folder), beta, validation, seed)
+        beside = rate_point(dial.at(beta), beta, validation, seed)
+        single.append(
+            {
+                "name": folder.name,
+                "steps": other["training"]["steps_done"],
+                "batch_size": other["training"]["batch_size"],
+                **point,
+                "dial": beside,
+            }
+        )
+    return {**found, "single": single}
+
+
+def _single(config: dict[str, Any]) -> list[tuple[Path, float, dict[str, Any]]]:
+    """(folder, β, config) of the bundles to compare with, from the smallest β."""
+    low, high = config["betas"]
+    found = []
+    for folder in places.found():
+        other = json.loads((folder / "config.json").read_bytes())
+        training = other.get("training", {})
+        same = all(training.get(key) == config["training"].get(key) for key in ALIKE)
+        pictures = ("validation_pictures", "crop")
+        same = same and all(other["data"].get(k) == config["data"].get(k) for k in pictures)
+        if not same or training.get("betas") or training.get("growth"):
+            continue
+        if training["objective"] not in ("vae", "beta-vae"):
+            continue
+        beta = training["objective_settings"].get("beta", 1.0)
+        if low <= beta <= high:
+            found.append((folder, beta, other))
+    return sorted(found, key=lambda each: (each[1], each[0].name))
+
+
+def rates_part(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
+    """Lines of Markdown; none for a bundle of one β."""
+    if "rates" not in metrics or not config.get("betas"):
+        return []
+    rates, (low, high) = metrics["rates"], config["betas"]
+    lines = [
+        "",
+        "## One network for every β",
+        "",
+        f"β may be anything from {low:g} to {high:g} (Bae et al., ICLR 2023). What this card says "
+        f"of latents and scores is measured at β = {config['beta']:g}; along β:",
+        "",
+        "| β | KL, nats | active latents | PSNR of means, dB | PSNR of samples, dB |",
+        "|---|---|---|---|---|",
+    ]
+    shown = {low, high, *NAMED}
+    for point in rates["points"]:
+        if point["beta"] in shown:
+            lines.append(
+                f"| {point['beta']:g} | {point['kl']:.1f} | {point['active_latents']} | "
+                f"{point['psnr_mean']:.2f} | {point['psnr_sample']:.2f} |"
+            )
+    return [
+        *lines,
+        *_beside(rates),
+        "",
+        f"Protocol: {rates['protocol']}; seed {rates['seed']}.",
+    ]
+
+
+def _beside(rates: dict[str, Any]) -> list[str]:
+    if not rates["single"]:
+        return []
+    lines = [
+        "",
+        "Beside models that were trained for one β (MSE: mean squared error over pixels in "
+        "[0, 1]; loss: what both were trained to lower, in nats):",
+        "",
+        "| β | model | steps | KL, nats | active | MSE of means | MSE of samples | loss |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for other in rates["single"]:
+        own = other["dial"]
+        lines += [
+            f"| {other['beta']:g} | `{other['name']}` | {other['steps']:,} of "
+            f"{other['batch_size']} | {_figures(other)} |",
+            f"| {other['beta']:g} | this one | | {_figures(own)} |",
+            f"| | difference | | {own['kl'] / other['kl'] - 1:+.1%} | "
+            f"{own['active_latents'] - other['active_latents']:+d} | "
+            f"{own['mse_mean'] / other['mse_mean'] - 1:+.1%} | "
+            f"{own['mse_sample'] / other['mse_sample'] - 1:+.1%} | "
+            f"{own['loss'] - other['loss']:+.0f} |",
+        ]
+    return lines
+
+
+def _figures(point: dict[str, Any]) -> str:
+    return (
+        f"{point['kl']:.1f} | {point['active_latents']} | {point['mse_mean']:.5f} | "
+        f"{point['mse_sample']:.5f} | {point['loss']:,.0f}"
+    )
