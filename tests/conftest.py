@@ -16,6 +16,7 @@ import pytest
 import torch
 from browser import chromium, open_page, served
 from PIL import Image
+from skimage.data import astronaut
 from small_grids import planned
 
 from betavae.data import shapes2d
@@ -225,3 +226,15 @@ def measured(tmp_path_factory, small_pools):
     (run,) = planned(root)
     assert grid.train_and_measure(run)
     return root
+
+
+@pytest.fixture(scope="session")
+def two_faces(tmp_path_factory):
+    """The portrait beside a smaller, darker copy of it."""
+    face = Image.fromarray(astronaut()).crop((80, 0, 380, 300))
+    both = Image.new("RGB", (560, 300), "gray")
+    both.paste(face, (0, 0))
+    both.paste(face.resize((220, 220)).point(lambda value: value // 2), (320, 40))
+    path = tmp_path_factory.mktemp("two") / "two.png"
+    both.save(path)
+    return path

@@ -1,5 +1,4 @@
-"""The Traverse tab and the header for everyone: axe-core, what assistive technology is told, forced
-colours."""
+"""Every tab for everyone: axe-core, what assistive technology is told, forced colours."""
 
 from __future__ import annotations
 
@@ -47,6 +46,48 @@ def test_axe_finds_nothing_on_traverse_with_all_of_it_open(browser, url, theme, 
         assert violations(page) == [], "the dialog"
 
 
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+)
+def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
+    browser, url, theme, width, two_faces
+):
+    options = {"viewport": {"width": width, "height": 844}}
+    for page in open_page(browser, f"{url}?__theme={theme}", **options):
+        page.get_by_role("tab", name="Reconstruct").click()
+        page.wait_for_selector("#examples img")
+        assert violations(page) == [], "before there is a photo"
+        page.set_input_files("#photo input[type=file]", two_faces)
+        page.wait_for_selector("#reconstruction .cards")
+        page.get_by_role("button", name="All models").click()
+        for section in ("Paste back into the photo", "Blend with another face"):
+            page.get_by_text(section).click()
+        assert violations(page) == []
+
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+        open_all = "document.querySelectorAll('.compare details').forEach(d => { d.open = true; })"
+        made = "![...document.querySelectorAll('.sections .content')].some(c => !c.children.length)"
+        for family in ("Faces", "2D shapes"):
+            page.locator("#compare-data").get_by_label(family).check()
+            page.wait_for_function(
+                "shapes => document.querySelector('#factors').hidden !== shapes",
+                arg=family == "2D shapes",
+            )
+            page.wait_for_function(
+                "name => document.querySelector('#matched canvas').dataset.model.startsWith(name)",
+                arg="celeba" if family == "Faces" else "shapes2d",
+            )
+            page.evaluate(open_all)
+            page.wait_for_function(made)
+            assert violations(page) == [], family
+
+        page.get_by_role("tab", name="Training & metrics").click()
+        page.wait_for_selector("#headline table")
+        page.locator("#attributes summary").click()
+        assert violations(page) == []
+
+
 def test_what_a_slider_is_called_and_says(page):
     tree = page.locator("section[aria-label*='β = 250']").aria_snapshot()
     assert 'slider "background: dark to bright"' in tree
@@ -76,12 +117,32 @@ def test_forced_colours_show_tracks_bars_and_selection(page):
     assert chosen != other
 
 
+def test_the_focus_is_seen_and_every_control_has_a_name_on_the_other_tabs(page, two_faces):
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+    assert page.get_by_role("group", name="What is compared").get_by_role("combobox").count() == 3
+    tree = page.locator("#matched").aria_snapshot()
+    assert 'slider "background: dark to bright, by β-VAE (β = 250); with brightness of VAE' in tree
+    for target in ("#one", "#matched input[type=range]", ".compare summary"):
+        assert is_seen(page, page.locator(f"{target}:visible").first), target
+    page.get_by_role("tab", name="Reconstruct").click()
+    page.set_input_files("#photo input[type=file]", two_faces)
+    page.wait_for_selector("#reconstruction .cards")
+    assert page.get_by_role("button", name="Face 1 of 2").get_attribute("aria-pressed") == "true"
+    for target in (".square", ".box >> nth=1", "#edit"):
+        assert is_seen(page, page.locator(target)), target
+
+
+def is_seen(page, target) -> bool:
+    """Whether a control that the keyboard reaches has an outline."""
+    target.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert target.evaluate("t => t === document.activeElement")
+    return target.evaluate("t => getComputedStyle(t).outlineStyle") != "none"
+
+
 def test_the_focus_is_seen(page):
     for target in (page.locator("#undo"), page.locator(SLIDER).first, page.locator("#model")):
-        target.focus()
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Tab")
-        assert target.evaluate("t => t === document.activeElement")
-        style = target.evaluate("t => getComputedStyle(t).outlineStyle")
-        assert style != "none"
-    assert page.locator(f"canvas[data-model={BETA}]").get_attribute("role") == "img"
+        assert is_seen(page, target)
+    assert page.locator(f".board canvas[data-model={BETA}]").get_attribute("role") == "img"

@@ -19,6 +19,7 @@ from betavae import bundles
 from betavae.data.images import to_picture
 from betavae.serving.studio import Studio
 from betavae.ui.live.board import server_functions
+from betavae.ui.live.compare import compare_functions
 
 BETA = "celeba-beta-vae"
 ZERO = [0.0] * 32
@@ -231,3 +232,43 @@ class TestBoard:
             face = studio.decode("celeba-vae", torch.tensor([answer["codes"]["celeba-vae"]]))
             again = studio.bundles[BETA].vae.encode(face).mean[0]
         assert torch.allclose(again, torch.tensor(answer["codes"][BETA]), atol=1e-4)
+
+
+class TestComparison:
+    @pytest.fixture
+    def functions(self, studio):
+        return {function.__name__: function for function in compare_functions(studio)}
+
+    def test_a_sheets_rows_run_the_way_that_is_asked(self, functions, studio):
+        code = studio.bundles[BETA].codes[3].tolist()
+        rows = {BETA: [[3, 1], [3, -1], [5, 1]]}  # a latent may be the partner of two
+        sheet = picture(functions["sheets"]({"codes": {BETA: code}, "rows": rows})["sheets"][BETA])
+        there, back, other = np.split(sheet.astype(float), 3)
+        frames, turned = (np.split(row, 7, axis=1) for row in (there, back))
+        for one, same in zip(frames, turned[::-1], strict=True):
+            assert np.abs(one - same).mean() < 3  # JPEG
+        expected = decoded([3.0 if k == 3 else value for k, value in enumerate(code)])
+        assert np.abs(frames[-1] - expected).mean() < 3
+        assert np.abs(there - other).mean() > 3
+
+    @pytest.mark.parametrize(
+        ("name", "request_", "sentence"),
+        [
+            ("compared", None, "Name one to 3 models"),
+            ("compared", {"models": [BETA] * 4}, "Name one to 3 models"),
+            ("compared", {"models": ["../x"]}, "no such model"),
+            ("compared", {"models": [BETA, "shapes2d-vae"]}, "different data"),
+            ("compared", {"models": [BETA], "first": 10_000}, "picture's number must be"),
+            ("compared", {"models": [BETA], "first": float("nan")}, "picture's number must be"),
+            ("section", {"models": [BETA], "section": "heat"}, "no such section"),
+            ("section", {"models": [BETA], "section": None}, "no such section"),
+            ("section", {"models": [BETA], "section": ["faces"]}, "no such section"),
+            ("sheets", {"codes": {BETA: ZERO}}, "rows of each model"),
+            ("sheets", {"codes": {BETA: ZERO}, "rows": {BETA: []}}, "1 to 64 rows"),
+            ("sheets", {"codes": {BETA: ZERO}, "rows": {BETA: [[3, 2]]}}, "its sign"),
+            ("sheets", {"codes": {BETA: ZERO}, "rows": {BETA: [[32, 1]]}}, "A latent must be"),
+            ("sheets", {"codes": {BETA: [1.0]}, "rows": {BETA: [[3, 1]]}}, "a list of 32 numbers"),
+        ],
+    )
+    def test_nonsense_gets_one_sentence(self, functions, name, request_, sentence):
+        assert sentence in functions[name](request_)["error"]

@@ -178,7 +178,7 @@ class TestPhone:
         phone.mouse.wheel(0, 900)
         phone.wait_for_timeout(300)
         assert 0 <= phone.locator(".stage canvas").first.bounding_box()["y"] < 100
-        phone.get_by_role("button", name="VAE (β = 1)", exact=True).click()
+        phone.get_by_role("button", name="Sliders of VAE (β = 1)").click()
         assert phone.locator("section[aria-label*='β = 1)']").is_visible()
         assert not phone.locator("section[aria-label*='β = 250']").is_visible()
 

@@ -41,18 +41,6 @@ def portrait(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def two_faces(tmp_path_factory):
-    """The portrait beside a smaller, darker copy of it."""
-    face = Image.fromarray(astronaut()).crop((80, 0, 380, 300))
-    both = Image.new("RGB", (560, 300), "gray")
-    both.paste(face, (0, 0))
-    both.paste(face.resize((220, 220)).point(lambda value: value // 2), (320, 40))
-    path = tmp_path_factory.mktemp("two") / "two.png"
-    both.save(path)
-    return path
-
-
 @pytest.fixture
 def tab(page):
     page.get_by_role("tab", name="Reconstruct").click()
@@ -85,7 +73,7 @@ class TestCards:
         code, active = posterior.mean[0].tolist(), [k.index for k in bundle.active]
         far = sorted(active, key=lambda k: -abs(deviations(bundle, k, code[k])))[:4]
         called = Studio().latent_names(BETA)
-        tab.get_by_label("Model", exact=True).last.select_option(BETA)
+        tab.get_by_label("Reconstructed by").select_option(BETA)
         items = tab.locator("#reconstruction .model.chosen li").all_text_contents()
         assert len(items) == 4
         for item, k in zip(items, far, strict=True):

@@ -119,7 +119,7 @@ def compare_functions(studio: Studio) -> list:
         names, first = _asked(studio, request)
         wanted = request.get("section")
         shapes = studio.data(names[0]) == "shapes2d"
-        if wanted not in dict(comparison.sections(shapes)):
+        if wanted not in [name for name, _ in comparison.sections(shapes)]:
             raise checks.Refused("There is no such section here.")
         return {"html": comparison.section(studio, wanted, names, first)}
 

@@ -74,8 +74,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
     photo.change(uploaded, photo, [face, found], **looking | {"show_progress": "minimal"})
-    # While one crop is looked at, only the newest wish waits.
-    face.input(asked, found, [face, found], trigger_mode="always_last", **looking)
+    face.input(asked, found, [face, found], trigger_mode="multiple", **looking)
     face.submit(carry_over, found, [board, tabs, face], **quiet)
     face.clear(lambda: None, None, photo, **quiet)
     paste.build(studio, found, board, tabs)

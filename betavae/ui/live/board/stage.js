@@ -3,7 +3,7 @@ const stage = make('div', {className: 'stage'});
 const status = make('p', {className: 'status'});
 status.setAttribute('role', 'status');
 const sides = make('div', {className: 'sides', role: 'group'});   // on a phone: whose sliders are below
-sides.setAttribute('aria-label', 'Sliders of');
+sides.setAttribute('aria-label', 'Whose sliders');
 const panels = make('div', {className: 'panels'});
 const figures = {}, sections = {}, lenses = {}, choosers = {};    // of each model
 const peeked = {}, touched = {};                              // the latent under the mouse, and the one last used
@@ -30,7 +30,8 @@ function buildModel(model) {
     section.append(make('details', {}, make('summary', {textContent: words}),
       make('div', {className: 'sliders'}, ...folded.map(l => buildRow(model, l)))));
   }
-  choosers[model.name] = button({words: model.title, act: () => choosePanel(model.name)});
+  choosers[model.name] = button({words: 'Sliders', act: () => choosePanel(model.name)});   // its name stands above
+  choosers[model.name].setAttribute('aria-label', `Sliders of ${model.title}`);
 }
 function buildLens(model) {
   const title = make('b'), between = make('span'), small = make('small');

@@ -76,7 +76,7 @@ const caption = make('p', {className: 'caption', textContent: 'Drag a factor. In
 caption.setAttribute('role', 'status');
 const answers = make('div', {className: 'models'});
 
-async function drawFactors(answer, newer) {
+async function drawFactors(answer, newer, asked) {
   if (answer.error) { caption.textContent = answer.error; return; }
   const names = Object.keys(answer.models);
   const images = await Promise.all([answer.sprite, ...names.map(n => answer.models[n].picture)].map(load));
@@ -85,6 +85,7 @@ async function drawFactors(answer, newer) {
   enlarge(images[0], sprite);
   names.forEach((name, i) => { enlarge(images[i + 1], pictures[name]); showBars(name, answer.models[name]); });
   factorsBox.dataset.frames = +(factorsBox.dataset.frames ?? 0) + 1;
+  factorsBox.dispatchEvent(new CustomEvent('drawn', {detail: {asked}}));
 }
 const answerSoon = newestWins(props.in_flight,
   () => server.factors({factors: truth.factors.slice(), models: truth.shown.slice()}), drawFactors,

@@ -22,13 +22,26 @@ function placeSquare() {
     width: `${side / wide * 100}%`, transform: `rotate(${tilt}deg)`,
   });
 }
-// At most one crop in SOON while the hand moves, and one when it rests.
-function cropSoon(now = false) {
-  if (now) { clearTimeout(timer); timer = null; }
+// The newest wish wins: one is under way at a time, and what the hand did meanwhile comes after it.
+// (Gradio's own "always_last" forgets what the event said.)
+let wish = null, under = null;
+function ask(what) {
+  wish = what;
+  if (under) return;
+  trigger('input', wish());
+  wish = null;
+  under = setTimeout(answeredNow, PATIENCE);
+}
+function answeredNow() {
+  clearTimeout(under);
+  under = null;
+  if (wish) ask(wish);
+}
+function cropSoon() {
   timer ??= setTimeout(() => {
     timer = null;
-    trigger('input', {square: [square.x, square.y, square.side, square.tilt]});
-  }, now ? 0 : SOON);
+    ask(() => ({square: [square.x, square.y, square.side, square.tilt]}));
+  }, SOON);
 }
 function inPhoto(event) {
   const box = field.getBoundingClientRect();
@@ -53,7 +66,7 @@ crop.addEventListener('pointermove', event => {
 for (const over of ['pointerup', 'pointercancel']) crop.addEventListener(over, () => {
   if (!dragged) return;
   dragged = null;
-  cropSoon(true);
+  cropSoon();
 });
 function limited(side) { return Math.max(.05 * Math.min(...size), Math.min(2.4 * Math.min(...size), side)); }
 crop.addEventListener('keydown', event => {
@@ -79,7 +92,7 @@ function showBoxes(found, chosen) {
     const [wide, high] = size;
     Object.assign(box.style, {left: `${left / wide * 100}%`, top: `${top / high * 100}%`,
       width: `${(right - left) / wide * 100}%`, height: `${(bottom - top) / high * 100}%`});
-    box.addEventListener('click', () => trigger('input', {face: k}));
+    box.addEventListener('click', () => ask(() => ({face: k})));
     return box;
   }));
   boxes.hidden = found.length < 2;

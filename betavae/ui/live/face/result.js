@@ -3,7 +3,7 @@ let chosenModel = props.models[0]?.name, every = false;
 const message = make('p', {className: 'notice'});
 message.setAttribute('role', 'status');
 const which = make('select', {id: 'face-model'}, ...props.models.map(m => make('option', {value: m.name, textContent: m.title})));
-which.setAttribute('aria-label', 'Model');
+which.setAttribute('aria-label', 'Reconstructed by');
 which.addEventListener('change', () => { chosenModel = which.value; showChosen(); });
 const all = button({words: 'All models', act: () => { every = !every; showChosen(); }});
 const edit = button({id: 'edit', sign: 'pencil', words: 'Edit in Traverse', kind: 'strong', title: 'Move the sliders of this face', act: () => trigger('submit', {model: chosenModel})});
@@ -35,7 +35,8 @@ function obey() {
   message.textContent = value.message ?? '';
   message.classList.toggle('wrong', Boolean(value.wrong));
   const made = value.models;
-  edit.disabled = !made;
+  if (!value.keep) edit.disabled = !made;
+  setTimeout(answeredNow);                                    // once all of this is on the page
   if (value.keep) return;                                     // a sentence about what is there
   actions.hidden = !made && !value.failed;
   which.hidden = all.hidden = reading.hidden = !made;
