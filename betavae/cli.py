@@ -9,6 +9,7 @@ from betavae.bundles.bundle import BundleError
 from betavae.commands import evaluate, grid, host, publish, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
+from betavae.study.cluster import ClusterError
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.run import TrainingError
 
@@ -26,6 +27,7 @@ COMMANDS = (
 EXPECTED = (
     BundleError,
     CheckpointError,
+    ClusterError,
     DataError,
     TrainingError,
     WeightsError,

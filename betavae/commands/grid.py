@@ -32,6 +32,12 @@ def add(commands) -> None:
     option(
         "--workers", type=positive, default=2, help="runs side by side; they share the cores (2)"
     )
+    option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="hand the runs to the workers of this Dask scheduler (pip install distributed), which "
+        "must see the same folders",
+    )
     option("--objective", choices=sorted(OBJECTIVES), default="beta-vae")
     for name, value in all_settings().items():
         option(
@@ -68,5 +74,7 @@ def _grid(options: argparse.Namespace) -> None:
     base.pop("architecture", None)
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
     choices = {"seed": seeds, "architecture": options.architecture, **values}
-    done = run_grid(plan(options.to, options.root, base, choices), options.workers)
+    done = run_grid(
+        plan(options.to, options.root, base, choices), options.workers, options.scheduler
+    )
     print(f"{len(done)} runs under {options.to} are trained and measured")
