@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from betavae.machine.version import code_version
-from betavae.model import VAE, Posterior
+from betavae.model import VAE, Likelihood, Posterior
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.training import checkpoints, growth
 from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
@@ -21,6 +21,19 @@ from betavae.training.precision import fastest_setting
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message names the step and what is left."""
+
+
+class _Pass(nn.Module):
+    """What a step asks of the model, in one call, as `DistributedDataParallel` wants it."""
+
+    def __init__(self, vae: VAE):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, images: Tensor, noise: Tensor) -> tuple[Posterior, Tensor, Likelihood]:
+        posterior = self.vae.encode(images)
+        z = posterior.reparameterise(noise)
+        return posterior, z, self.vae.decode(z)
 
 
 class Run:
@@ -51,6 +64,7 @@ class Run:
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
         self.vae.to(processes.device, memory_format=self.setting.layout).train()
         self.objective.to(processes.device).train()
+        self.pass_through = processes.in_parallel(_Pass(self.vae))
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
@@ -146,9 +160,7 @@ class Run:
         """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
         images, noise = self.batch()
         with self.setting.autocast(self.processes.device):
-            posterior = self.vae.encode(images)
-            z = posterior.reparameterise(noise)
-            likelihood = self.vae.decode(z)
+            posterior, z, likelihood = self.pass_through(images, noise)
         likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
         reconstruction = -likelihood.log_prob(images).mean()
         with self.setting.autocast(self.processes.device):
@@ -157,7 +169,6 @@ class Run:
             raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
         loss.backward()
-        self.processes.average_gradients(self.vae)
         # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
