@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from betavae.bundles.bundle import BundleError
-from betavae.commands import evaluate, grid, host, publish, study, train, traverse, tuning
+from betavae.commands import evaluate, grid, host, publish, sharpen, study, train, traverse, tuning
 from betavae.data import DataError
 from betavae.model import WeightsError
 from betavae.study.cluster import ClusterError
@@ -15,6 +15,7 @@ from betavae.training.run import TrainingError
 
 COMMANDS = (
     train.add,
+    sharpen.add,
     grid.add,
     study.add,
     publish.add,
@@ -50,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m betavae",
-        description="Train, measure, package and look at variational autoencoders whose latents "
-        "come apart. Each command has its own --help.",
+        description="Train, measure, package and show β-VAEs and other variational autoencoders "
+        "with disentangled latents. Each command has its own --help. A bundle is a folder with a "
+        "trained model and all that is known about it, such as weights/celeba-vae.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:

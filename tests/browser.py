@@ -62,7 +62,7 @@ def served(demo, **options):
 def open_page(browser, url, **options):
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
@@ -70,7 +70,7 @@ def open_page(browser, url, **options):
     page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
     yield page
     context.close()
-    assert not errors
+    assert not errors, errors
 
 
 def settle(page):
@@ -101,7 +101,7 @@ def code_on_page(page, model=BETA) -> torch.Tensor:
     return torch.tensor([float(values[str(k)]) for k in range(len(values))])
 
 
-def until(page, condition, seconds=10):
+def until(page, condition, seconds=30):
     """Wait until condition() is true; on a busy machine an answer may take its time."""
     for _ in range(int(seconds / 0.1)):
         if condition():

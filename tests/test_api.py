@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import inspect
 import io
@@ -11,6 +10,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from coroutines import run
 from gradio_client import Client, exceptions, handle_file
 from PIL import Image
 from skimage.data import astronaut
@@ -118,7 +118,7 @@ def called(function):
 
     def answer(request):
         found = function(request)
-        return asyncio.run(found) if inspect.iscoroutine(found) else found
+        return run(found) if inspect.iscoroutine(found) else found
 
     return answer
 
@@ -154,6 +154,76 @@ class TestBoard:
     def test_nonsense_is_answered_with_a_sentence(self, functions, request_):
         answer = functions["frame"](request_)
         assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            None,
+            {"codes": {BETA: ZERO}},
+            {"codes": {BETA: ZERO}, "latents": {}},
+            {"codes": {BETA: ZERO}, "latents": {BETA: 3}},
+            {"codes": {BETA: ZERO}, "latents": {BETA: [32]}},
+            {"codes": {BETA: ZERO}, "latents": {BETA: [3, 3]}},
+            {"codes": {BETA: ZERO}, "latents": {BETA: [3.5]}},
+            {"codes": {BETA: ZERO}, "latents": {BETA: list(range(33))}},
+        ],
+    )
+    def test_previews_of_nonsense_are_refused(self, functions, request_):
+        answer = functions["strips"](request_)
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"kind": "exe"},
+            {"model": "../x"},
+            {"code": [ZERO, ZERO]},
+            {"code": [math.nan, *ZERO[1:]]},
+            {"latents": []},
+            {"latents": [99]},
+            {"latents": "all"},
+            {"output": "x"},
+            {"seed": -1},
+        ],
+    )
+    def test_saving_nonsense_is_refused(self, functions, change):
+        good = {"kind": "gif", "model": BETA, "code": ZERO, "latents": [3]}
+        answer = functions["save"](good | change)
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+        assert set(functions["save"](None)) == {"error"}
+
+    def test_a_random_face_keeps_what_is_locked_of_every_model(self, functions):
+        kept = {"celeba-vae": {"14": 2.5}, BETA: {"3": -1.25, "31": 0}}
+        names = ["celeba-vae", BETA]
+        codes = functions["random_face"]({"models": names, "locked": kept})["codes"]
+        assert codes["celeba-vae"][14] == 2.5 and codes[BETA][3] == -1.25 and codes[BETA][31] == 0
+
+    @pytest.mark.parametrize(
+        "locked",
+        [
+            [],
+            {"../x": {}},
+            {BETA: [3]},
+            {BETA: {"3": math.inf}},
+            {BETA: {"3": None}},
+            {BETA: {"32": 0}},
+            {BETA: {"-1": 0}},
+            {BETA: {"9" * 5000: 0}},
+        ],
+    )
+    def test_locks_that_are_nonsense_are_refused(self, functions, locked):
+        answer = functions["random_face"]({"models": [BETA], "locked": locked})
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+    def test_the_same_face_by_the_other_models(self, functions, studio):
+        answer = functions["same_face"]({"codes": {BETA: ZERO}})
+        others = set(studio.families["celeba"]) - {BETA}
+        assert set(answer["codes"]) == others
+        with torch.inference_mode():
+            face = studio.decode(BETA, torch.tensor([ZERO]))
+            expected = studio.bundles["celeba-vae"].vae.encode(face).mean[0]
+        shown = torch.tensor(answer["codes"]["celeba-vae"])
+        assert torch.allclose(shown, expected, atol=1e-4)
 
     def test_random_face_is_one_face_for_both(self, functions, studio):
         answer = functions["random_face"]({"models": ["celeba-vae", BETA]})

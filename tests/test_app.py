@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from browser import (
     BETA,
+    SLIDER,
     assert_shows,
     code_on_page,
     drag,
@@ -51,7 +52,7 @@ class TestTraverse:
         reset(page)
         handle = slider(page)
         handle.focus()
-        for _ in range(60):
+        for _ in range(6):
             page.keyboard.press("ArrowRight")
         settle(page)
         assert handle.input_value() == "0.6"
@@ -63,7 +64,7 @@ class TestTraverse:
 
     def test_a_number_can_be_typed(self, page):
         reset(page)
-        number = page.locator("section[aria-label*='β = 250'] .head input").first
+        number = page.locator("section[aria-label*='β = 250'] .latent input[type=number]").first
         number.fill("9")
         number.press("Enter")
         settle(page)
@@ -72,19 +73,20 @@ class TestTraverse:
 
     def test_click_on_a_strip_goes_there(self, page):
         reset(page)
-        strip = page.locator("section[aria-label*='β = 250'] .strip").first
+        slider(page).focus()
+        strip = page.locator(f"figure:has([data-model={BETA}]) .strip")
         box = strip.bounding_box()
         strip.click(position={"x": box["width"] * 1.5 / 7, "y": box["height"] / 2})
         settle(page)
         assert slider(page).input_value() == "-2"
 
     def test_real_face_is_a_stored_code_of_both_models(self, page):
-        page.get_by_role("button", name="A real face").click()
+        page.get_by_role("button", name="A face from the data").click()
         page.wait_for_function(
-            "document.querySelector('.status').textContent.includes('Validation picture')"
+            "document.querySelector('.status').textContent.includes('as each model redraws it')"
         )
         settle(page)
-        number = int(re.search(r"picture (\d+)", page.inner_text(".status")).group(1))
+        number = int(re.search(r"Face (\d+)", page.inner_text(".status")).group(1))
         for model in ("celeba-vae", BETA):
             assert_shows(page, bundles.load(model).codes[number], model)
 
@@ -109,11 +111,12 @@ class TestTraverse:
             assert np.allclose(codes[name], expected[name], atol=1e-3), name
 
     def test_model_picker(self, page):
-        for picker, title in (("#beside", "none"), ("#model", "β-VAE (β = 250)")):
-            page.locator(f"{picker} input").click()
-            page.locator(picker).get_by_role("option", name=title).click()
-        page.wait_for_function("document.querySelectorAll('.stage canvas').length === 1")
-        assert page.locator(".stage canvas").get_attribute("data-model") == BETA
+        page.get_by_label("Compare with").select_option("none")
+        page.get_by_label("Model", exact=True).select_option("β-VAE (β = 250)")
+        page.wait_for_function(
+            "document.querySelectorAll('.stage canvas[data-model]').length === 1"
+        )
+        assert page.locator(".stage canvas[data-model]").get_attribute("data-model") == BETA
         reset(page)
         drag(page, slider(page, position=1))
         settle(page)
@@ -136,14 +139,15 @@ class TestTraverse:
     def test_a_sample_is_noisier_than_the_mean(self, page):
         reset(page)
         smooth = np.abs(np.diff(pixels(page), axis=0)).mean()
-        page.get_by_role("radio", name="sample").click()
+        page.get_by_role("button", name="View").click()
+        page.get_by_role("radio", name="one random draw").click()
         until(page, lambda: np.abs(np.diff(pixels(page), axis=0)).mean() > 2 * smooth)
 
     def test_active_latents_come_first_by_kl_and_the_others_are_folded(self, page):
         bundle = bundles.load(BETA)
-        labels = page.locator("section[aria-label*='β = 250'] .latent label").all_inner_texts()
-        visible = [text for text in labels if text]
-        assert visible == [latent.label for latent in bundle.active]
+        sliders = page.locator(f"section[aria-label*='β = 250'] {SLIDER}:visible")
+        shown = [int(one.get_attribute("data-latent")) for one in sliders.all()]
+        assert shown == [latent.index for latent in bundle.active]
         page.locator("section[aria-label*='β = 250'] summary").click()
         inactive = page.locator("section[aria-label*='β = 250'] details .latent")
         assert inactive.count() == 32 - len(bundle.active)
@@ -189,7 +193,7 @@ class TestReconstruct:
         page.wait_for_selector("#reconstruction .cards")
         text = page.inner_text("#reconstruction")
         assert "One face found" in text
-        assert len(re.findall(r"PSNR \d+\.\d dB", text)) == len(
+        assert len(re.findall(r"PSNR ↑ \d+\.\d dB", text)) == len(
             [n for n in bundles.names() if n.startswith("celeba-")]
         )
         assert len(re.findall(r"KL \d+ nats", text)) == len(
@@ -205,7 +209,9 @@ class TestReconstruct:
         Image.fromarray(np.tile(rows, (200, 1))).save(tmp_path / "gradient.png")
         self.upload(page, tmp_path / "gradient.png")
         page.wait_for_selector("#reconstruction .cards")
-        assert "The centre of the photo is used instead" in page.inner_text("#reconstruction")
+        assert "For now the models see the centre of the photo" in page.inner_text(
+            "#reconstruction"
+        )
 
     def test_a_renamed_text_file_gets_one_sentence(self, page, tmp_path):
         (tmp_path / "notes.png").write_text("This is no picture at all.")

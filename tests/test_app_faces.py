@@ -85,16 +85,19 @@ class TestCards:
         assert item in tab.locator("#reconstruction figure").nth(2).inner_text()
 
     @pytest.mark.parametrize("name", FACES)
-    def test_how_unusual_says_what_the_latent_follows_not_what_the_person_is(self, studio, name):
+    def test_how_unusual_says_what_the_latent_tracks_not_what_the_person_is(self, studio, name):
         bundle = studio.bundles[name]
         for latent in bundle.active:
             text = unusual(bundle, latent.index, latent.mean - 2 * latent.deviation)
-            assert text.startswith(f"z{latent.index} -2.0 s.d.") and "attractive" not in text
+            assert text.startswith(f"z{latent.index}: 2.0 s.d. below average")
+            assert "attractive" not in text
+            high = unusual(bundle, latent.index, latent.mean + 2 * latent.deviation)
+            assert high.startswith(f"z{latent.index}: 2.0 s.d. above average")
             usual = unusual(bundle, latent.index, latent.mean - 0.01 * latent.deviation)
-            assert usual.startswith(f"z{latent.index} +0.0 s.d.")
+            assert usual.startswith(f"z{latent.index}: average")
             best = latent.tracks[0]
             if abs(best["correlation"]) >= 0.2 and best["name"] != "attractive":
-                assert text.endswith(f"(follows {best['name']} {best['correlation']:+.2f})")
+                assert text.endswith(f"(tracks {best['name']})")
 
     def test_one_of_several_faces_is_chosen(self, tab, two_faces):
         upload(tab, two_faces)
@@ -126,7 +129,7 @@ class TestByHand:
         for _ in range(20):
             tab.keyboard.press("ArrowRight")
         tab.wait_for_function(
-            "document.querySelector('#reconstruction').innerText.includes('The crop is yours')"
+            "document.querySelector('#reconstruction').innerText.includes('Using your crop')"
         )
         where = "#reconstruction .pictures img"
         until(tab, lambda: picture_of(tab, where).mean() > 150)  # right of the middle
@@ -163,7 +166,7 @@ class TestPasteBack:
             (None, {}, "do not hold this face"),
             ([float("nan")] * 32, {}, "Each latent must be finite"),
             ([0.0] * 10_000, {}, "a list of 32 numbers, not 10000"),
-            ([0.0] * 32, {"matrix": None}, "crop it by hand first"),
+            ([0.0] * 32, {"matrix": None}, "Crop it by hand first"),
         ],
     )
     def test_nonsense_gets_one_sentence(self, studio, portrait, codes, change, sentence):
@@ -275,5 +278,5 @@ def test_models_of_other_faces_are_not_compared(tmp_path, monkeypatch, browser):
         )
         assert page.locator("#matched .heads b").count() == 2
         assert "Capacity" not in page.inner_text("#every")
-        assert "sharper than β-VAE (β = 250)" in page.inner_text("#every")
+        assert "dB above β-VAE (β = 250)" in page.inner_text("#every")
         page.close()

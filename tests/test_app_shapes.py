@@ -102,7 +102,7 @@ class TestFactors:
             NAMES[1],
         )
         assert moved and set(marked) == moved
-        assert "took hold of x" in page.inner_text("#factors .caption")
+        assert "began to change x" in page.inner_text("#factors .caption")
 
     def test_keyboard_steps_a_factor(self, factors_page):
         page = factors_page
@@ -132,7 +132,7 @@ class TestFactors:
     def test_on_a_phone_the_buttons_hold_their_words(self, phone):
         phone.locator("#data").get_by_label("2D shapes").click()
         phone.get_by_role("button", name="Random shape").wait_for()
-        for button in phone.locator("#faces-row button").all():
+        for button in phone.locator(".bar button:visible:has(span:visible)").all():
             spare = button.evaluate(
                 "b => { const words = document.createRange(); words.selectNodeContents(b);"
                 " return b.clientWidth - words.getBoundingClientRect().width }"
@@ -170,12 +170,12 @@ class TestTraverse:
     def test_the_shapes_models_have_sliders_too(self, page):
         page.locator("#data").get_by_label("2D shapes").click()
         page.wait_for_selector(f"canvas[data-model={NAMES[1]}]")
-        page.get_by_role("button", name="A real shape").click()
+        page.get_by_role("button", name="A shape from the data").click()
         page.wait_for_function(
-            "document.querySelector('.status').textContent.includes('Validation picture')"
+            "document.querySelector('.status').textContent.includes('as each model redraws it')"
         )
         settle(page)
-        number = int(re.search(r"picture (\d+)", page.inner_text(".status"))[1])
+        number = int(re.search(r"Shape (\d+)", page.inner_text(".status"))[1])
         for name in NAMES:
             assert_shows(page, bundles.load(name).codes[number], name)
         slider = page.locator(f".latent input[type=range][data-model={NAMES[1]}]").first
@@ -225,7 +225,7 @@ class TestTraining:
 
     def test_choosing_a_bundle_shows_its_commands(self, page):
         page.get_by_role("tab", name="Training & metrics").click()
-        page.get_by_label("Bundle").first.click()
+        page.locator("#history-bundle input").click()
         page.get_by_role("option", name="2D shapes: β-VAE (β = 4)").click()
         page.wait_for_function(
             "document.querySelector('#commands').innerText.includes('train shapes2d')"

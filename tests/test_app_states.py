@@ -61,9 +61,19 @@ class TestToAndFro:
         page.wait_for_selector(f".stage canvas[data-model={BETA}]")
         assert page.locator("#data").get_by_label("Faces").is_checked()
         assert page.locator("#random").inner_text() == "Random face"
-        assert page.locator("#model input").input_value() == "VAE (β = 1)"
+        assert page.locator("#model").input_value() == "celeba-vae"
         _, state, _ = take_apart(Studio(), str(portrait))
         assert_shows(page, torch.tensor(state["codes"][BETA]))
+
+    def test_the_code_of_ones_own_face_is_not_written_into_the_address(self, page, portrait):
+        random_face(page)
+        until(page, lambda: "code=" in page.url)
+        edit_in_traverse(page, portrait)
+        slider(page).focus()
+        page.keyboard.press("ArrowRight")
+        until(page, lambda: "code=" not in page.url)
+        random_face(page)
+        until(page, lambda: "code=" in page.url)
 
     def test_shapes_leave_the_face_alone_and_each_has_its_note(self, page):
         random_face(page)
@@ -72,8 +82,8 @@ class TestToAndFro:
         face = code_on_page(page)
         choose_data(page, "2D shapes")
         reset(page)
-        page.get_by_role("button", name="A real shape").click()
-        page.wait_for_function(f"{STATUS}.includes('Validation picture')")
+        page.get_by_role("button", name="A shape from the data").click()
+        page.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
         settle(page)
         choose_data(page, "Faces")
         page.wait_for_function(f"{STATUS}.includes('prior')")
@@ -101,7 +111,7 @@ class TestToAndFro:
                 else route.continue_()
             ),
         )
-        page.get_by_role("button", name="A real face").click()
+        page.get_by_role("button", name="A face from the data").click()
         until(page, lambda: waiting)
         reset(page)
         waiting[0].continue_()
@@ -112,12 +122,12 @@ class TestToAndFro:
     def test_a_face_is_asked_for_until_it_comes(self, page):
         reset(page)
         page.route("**/component_server/**", lambda route: route.abort())
-        page.get_by_role("button", name="A real face").click()
+        page.get_by_role("button", name="A face from the data").click()
         page.wait_for_function(f"{STATUS}.includes('asked again')")
         page.unroute("**/component_server/**")
-        page.wait_for_function(f"{STATUS}.includes('Validation picture')")
+        page.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
         settle(page)
-        number = int(re.search(r"picture (\d+)", page.inner_text(".status")).group(1))
+        number = int(re.search(r"Face (\d+)", page.inner_text(".status")).group(1))
         assert_shows(page, bundles.load(BETA).codes[number])
 
     def test_strips_come_when_the_network_is_back(self, page):
@@ -132,7 +142,7 @@ class TestToAndFro:
         )
         before = page.evaluate(count)
         drag(page, slider(page))
-        page.wait_for_function(f"{STATUS}.includes('strips are not up to date')")
+        page.wait_for_function(f"{STATUS}.includes('previews are not up to date')")
         assert page.evaluate(count) == before
         page.unroute("**/component_server/**")
         page.wait_for_function(f"{STATUS}.includes('answers again')")
@@ -151,7 +161,7 @@ class TestPastedFace:
         page.get_by_role("button", name="Paste back", exact=True).click()
         page.wait_for_function(
             "document.querySelector('#paste-message').innerText"
-            ".includes('VAE (β = 1) was not edited: choose β-VAE (β = 250) above')"
+            ".includes('You did not edit with VAE (β = 1). Choose β-VAE (β = 250) above')"
         )
 
     def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait):
@@ -186,10 +196,10 @@ class TestPastedFace:
         _, state, _ = take_apart(studio, str(portrait))
         os.remove(portrait)
         edited = {name: [code[0] + 1, *code[1:]] for name, code in state["codes"].items()}
-        with pytest.raises(PhotoError, match="deleted, as promised") as error:
+        with pytest.raises(PhotoError, match="deleted, as announced") as error:
             paste.pasted(
                 studio, {"start": state["codes"], "edited": edited}, BETA, paste.CHANGE, state
             )
         assert str(portrait) not in str(error.value)
-        with pytest.raises(PhotoError, match="deleted, as promised"):
+        with pytest.raises(PhotoError, match="deleted, as announced"):
             take_apart(studio, state["path"], by_hand=(50, 50, 60, 0))

@@ -129,12 +129,14 @@ class TestCelebA:
         self, celeba_layout, monkeypatch, error
     ):
         layout, opened = celeba_layout(), Image.open
-        bad = (layout.root / "img_align_celeba" / "000004.jpg").read_bytes()
+        path = layout.root / "img_align_celeba" / "000004.jpg"
+        opened(path).save(path, "PNG")  # Pillow decodes all but JPEGs
+        bad = path.read_bytes()
 
-        def open_or_fail(stream):
+        def open_or_fail(stream, **options):
             if stream.getvalue() == bad:
                 raise error("odd")
-            return opened(stream)
+            return opened(stream, **options)
 
         monkeypatch.setattr(Image, "open", open_or_fail)
         with pytest.warns(UserWarning, match=r"1 pictures cannot be decoded.*000004\.jpg"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 import betavae.bundles.packaging
 import betavae.study.grid
 from betavae import bundles, cli
+from betavae.bundles.card import model_card
 from betavae.commands import publish
 from betavae.commands.options import DEFAULTS, objective_settings
 from betavae.training.config import TrainingConfig, config_from
@@ -35,11 +37,13 @@ def commands(text: str) -> list[str]:
     return [line for line in lines if line.startswith("python -m betavae")]
 
 
-def test_every_command_of_the_readme_can_be_given():
-    lines = commands((PROJECT / "README.md").read_text())
-    assert len(lines) > 15
-    for line in lines:
-        parsed(line)
+def test_every_command_of_the_readme_and_the_studies_can_be_given():
+    pages = ("README.md", "weights/celeba-study/README.md", "weights/shapes2d-study/README.md")
+    for page, least in zip(pages, (6, 12, 40), strict=True):
+        lines = commands((PROJECT / page).read_text(encoding="utf-8"))
+        assert len(lines) >= least, page
+        for line in lines:
+            parsed(line)
 
 
 @pytest.mark.parametrize("name", bundles.names())
@@ -95,6 +99,27 @@ def test_a_bundles_selection_is_one_of_its_seeds():
             assert str(config["training"]["seed"]) in config["selection"]["udr"]
 
 
+def test_a_card_is_written_again_from_the_stored_scores(tmp_path, capsys):
+    """Without the data that measuring them would need."""
+    copy = shutil.copytree(PROJECT / "weights" / "celeba-vae", tmp_path / "celeba-vae")
+    metrics = json.loads((copy / "metrics.json").read_text())
+    metrics["scores"]["psnr"] = 12.34
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    assert cli.main(["evaluate", str(copy), "--card-only"]) == 0
+    changed = {path.name for path in copy.iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {"README.md"}
+    assert "| PSNR ↑ | 12.34 dB | ± 0.01 |" in (copy / "README.md").read_text()
+    assert cli.main(["evaluate", str(copy)]) == 1 and "needs --data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", bundles.names())
+def test_every_card_is_what_its_bundle_says(name):
+    bundle = bundles.load(name)
+    card = model_card(name, bundle.config, bundle.latents, bundle.metrics)
+    assert (bundle.folder / "README.md").read_text() == card
+
+
 def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):
     drawn = []
     for names in (["shapes2d-vae"], ["shapes2d-vae", "shapes2d-beta-vae"]):
@@ -103,7 +128,7 @@ def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):
         drawn.append(Image.open(tmp_path / "figure.png").size)
     assert drawn[1][1] > 1.7 * drawn[0][1], "a block of rows a model"
     assert cli.main(["tuning", str(PROJECT / "weights" / "celeba-vae")]) == 1
-    assert "celeba-vae is no model of 2D shapes" in capsys.readouterr().err
+    assert "celeba-vae is not a model of 2D shapes" in capsys.readouterr().err
 
 
 def test_evaluate_with_silent_latents_closed_measures_the_prior_there_and_writes_nothing(

@@ -47,7 +47,7 @@ def test_unknown_names_are_answered_with_the_known_ones(name):
 
 
 def test_setting_of_another_objective_is_refused():
-    with pytest.raises(ValueError, match="beta is no setting of the objective vae"):
+    with pytest.raises(ValueError, match="beta is not a setting of the objective vae"):
         TrainingConfig(objective="vae", objective_settings={"beta": 4.0})
 
 

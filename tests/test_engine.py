@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from coroutines import run
 from PIL import Image
 
 from betavae.model import VAE
@@ -98,7 +99,7 @@ class TestBatches:
             work.may_go_on.set()
             return await asyncio.gather(*asked, thread)
 
-        assert asyncio.run(crowd()) == list(range(0, 42, 2))
+        assert run(crowd()) == list(range(0, 42, 2))
         assert sum(len(items) for _, items in work.batches) == 21
         assert len(work.batches) <= 3
 
@@ -114,7 +115,7 @@ class TestBatches:
             asked = [batcher.ask_soon("bad" if n % 2 else "good", n) for n in range(10)]
             return await asyncio.gather(*asked, return_exceptions=True)
 
-        found = asyncio.run(crowd())
+        found = run(crowd())
         assert found[::2] == [0, 2, 4, 6, 8]
         assert all(isinstance(error, ZeroDivisionError) for error in found[1::2])
         with pytest.raises(ZeroDivisionError):
@@ -133,7 +134,7 @@ class TestBatches:
             work.may_go_on.set()
             return await asyncio.gather(*asked, return_exceptions=True)
 
-        found = asyncio.run(crowd())
+        found = run(crowd())
         assert isinstance(found[2], asyncio.CancelledError)
         assert found[:2] + found[3:] == [0, 2, 6, 8]
 
@@ -171,7 +172,7 @@ class TestAnswers:
 
         with ThreadPoolExecutor(25) as people:
             assert max(people.map(by_thread, range(25))) < 1e-5
-        asyncio.run(by_coroutine())
+        run(by_coroutine())
 
     def test_a_sample_is_the_same_alone_and_in_a_crowd(self, studio):
         code = studio.bundles[FACES].codes[:1]

@@ -150,6 +150,7 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     ("may_use", "workers", "threads"), [({1}, 1, 1), ({0, 1}, 1, 2), ({5}, 2, 1)]
 )
 def test_a_grid_takes_the_cores_that_it_may_use(monkeypatch, may_use, workers, threads):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: may_use, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "unset")  # restored after the test
     assert grid.run_grid([], workers) == []

@@ -213,35 +213,38 @@ def test_its_card_says_how_it_grew_and_how_to_do_it_again():
     config = bundles.load("shapes2d-beta-vae").config
     config["training"] = {**config["training"], "growth": 3000}
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "Its code grew" in card and "3,000 steps of KL alone" in card
+    assert "Its code grew" in card and "3,000 steps with the KL divergence alone" in card
     assert " --growth 3000 " in card and "fresh-latents" not in card
     config["training"]["fresh_latents"] = 2
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "at most 2 of the silent latents started afresh" in card
+    assert "at most 2 of the unused latents started again" in card
     assert " --growth 3000 " in card and " --fresh-latents 2 " in card and "more" not in card
     config["training"]["fresh_latents"] = [1, 6]
     card = model_card("shapes2d-beta-vae", config, [], bundles.load("shapes2d-beta-vae").metrics)
-    assert "; at most 6 more started afresh in step 12,000." in card
+    assert "At most 6 more started again at step 12,000." in card
     assert " --fresh-latents 1 6 " in card
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"growth": 3, "steps": 9}, "To grow takes 9 steps, in parts of 3, and leaves none of 9"),
+        (
+            {"growth": 3, "steps": 9},
+            "Growth in parts of 3 steps takes 9 steps, and none of 9 is left",
+        ),
         (
             {"growth": 3, "steps": 12, "fresh_latents": (1, 1)},
-            "To grow takes 12 steps, in parts of 3, and leaves none of 12",
+            "Growth in parts of 3 steps takes 12 steps, and none of 12 is left",
         ),
         (
             {"fresh_latents": (2,)},
-            "fresh_latents is 2; it must be 1 or more, and only latents of a run",
+            "fresh_latents is 2; it must be 1 or more, and it is only for runs",
         ),
         ({"growth": 1, "fresh_latents": (1, 0)}, "fresh_latents is 1, 0; it must be 1 or more"),
         ({"growth": -1}, "The growth is -1 steps; it must be 0 or more"),
         (
             {"growth": 2, "objective": "capacity", "objective_settings": {}},
-            "capacity lets the code grow by itself",
+            "capacity lets the code grow already",
         ),
     ],
 )

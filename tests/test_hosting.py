@@ -54,13 +54,14 @@ class TestHost:
         printed = capsys.readouterr().out
         assert f"{SPACE} is at {stub.url}/spaces/{SPACE}" in printed
         files = stub.files["space", SPACE]
-        assert {"app.py", "requirements.txt", "README.md", "betavae/ui/live/board.js"} <= set(files)
+        assert {"app.py", "requirements.txt", "README.md", "betavae/ui/live/board/start.js"} <= set(
+            files
+        )
         for path, content in files.items():
             assert path == ".gitattributes" or content == (PROJECT / path).read_bytes()
         folders = {path.split("/")[1] for path in files if path.startswith("weights/")}
-        shown = {"celeba-beta-vae"}  # whose figure is in the README
-        assert folders == {*FEW, "shapes2d-study"} | shown
-        assert "weights/celeba-beta-vae/model.safetensors" not in files
+        assert folders == {*FEW, "shapes2d-study", "celeba-study"}
+        assert ".readme/drag.webp" in files  # README shows it
         assert not [p for p in files if "__pycache__" in p or p.startswith(("tests/", ".ci/"))]
         assert stub.variables[SPACE] == {"BETAVAE_EXPECTED": " ".join(FEW)}
         assert stub.created[SPACE]["sdk"] == "gradio"

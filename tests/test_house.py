@@ -22,6 +22,7 @@ FLOORS = (
     ("faces",),
     ("metrics",),
     ("objectives",),
+    ("renderer",),
     ("model",),
     ("data",),
     ("machine",),

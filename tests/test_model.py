@@ -218,7 +218,7 @@ class TestArchitectures:
 
     @pytest.mark.parametrize("wrong", [{"architecture": "vgg"}, {"likelihood": "laplace"}])
     def test_unknown_names_are_refused_with_the_known_ones(self, wrong):
-        with pytest.raises(ValueError, match=r"is none of .*, "):
+        with pytest.raises(ValueError, match=r"must be one of .*, "):
             VAE(**wrong)
 
 

@@ -9,6 +9,7 @@ import struct
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -246,6 +247,153 @@ def test_premultiplied_colours(mode):
     """Pillow itself makes these when it resizes; it converts them in one way only."""
     picture = patches().convert({"La": "LA", "RGBa": "RGBA"}[mode]).convert(mode)
     assert_like(upright_rgb(picture), patches().convert("L" if mode == "La" else "RGB"))
+
+
+# --- colours ---
+
+# Red, green and blue of some colour spaces as XYZ under D50, as their profiles have them.
+SRGB_XYZ = [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.7141)]
+P3_XYZ = [(0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407)]
+ADOBE_XYZ = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
+SRGB_CURVE, GAMMA_22 = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045), (2.19921875,)
+
+
+def fixed(*values: float) -> bytes:
+    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+
+def icc(primaries, curve: tuple[float, ...], space: bytes = b"RGB ") -> bytes:
+    """An ICC profile of version 4: primaries and a parametric curve, nothing more."""
+    function = {1: 0, 5: 3}[len(curve)]
+    trc = b"para" + bytes(4) + struct.pack(">HH", function, 0) + fixed(*curve)
+    white = b"XYZ " + bytes(4) + fixed(0.9642, 1, 0.8249)
+    tags = {b"wtpt": white}
+    if space == b"RGB ":
+        for letter, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
+            tags[letter + b"XYZ"] = b"XYZ " + bytes(4) + fixed(*primary)
+            tags[letter + b"TRC"] = trc
+    else:
+        tags[b"kTRC"] = trc
+    table, content = struct.pack(">I", len(tags)), b""
+    first = 128 + 4 + 12 * len(tags)
+    for name, body in tags.items():
+        table += name + struct.pack(">II", first + len(content), len(body))
+        content += body + bytes(-len(body) % 4)
+    size = first + len(content)
+    header = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x04300000, b"mntr", space, b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + fixed(0.9642, 1, 0.8249)
+    return header.ljust(128, b"\0") + table + content
+
+
+def linear(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
+
+
+def in_space(srgb: np.ndarray, primaries, curve) -> np.ndarray:
+    """uint8 sRGB colours -> the same colours in another space, uint8."""
+    light = linear(srgb / 255) @ np.array(SRGB_XYZ) @ np.linalg.inv(np.array(primaries))
+    light = light.clip(0, 1)
+    if curve is GAMMA_22:
+        values = light ** (1 / curve[0])
+    else:
+        values = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, light * 12.92)
+    return (values * 255).round().astype(np.uint8)
+
+
+SKIN = np.array([(232, 190, 172), (198, 134, 66), (141, 85, 36), (90, 56, 37)], np.uint8)
+WIDE = {"Display P3": (P3_XYZ, SRGB_CURVE), "Adobe RGB": (ADOBE_XYZ, GAMMA_22)}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+@pytest.mark.parametrize("space", WIDE)
+def test_colours_are_converted_by_the_profile(space, kind):
+    own = in_space(SKIN, *WIDE[space])
+    assert np.abs(own.astype(int) - SKIN).max() > 8
+    stored = Image.fromarray(own.reshape(1, 4, 3)).resize((256, 64), Image.Resampling.NEAREST)
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100}
+    photo = open_photo(encoded(stored, kind, icc_profile=icc(*WIDE[space]), **options))
+    shown = np.asarray(photo)[32, 32::64].astype(int)
+    assert np.abs(shown - SKIN).max() <= (2 if kind in ("PNG", "TIFF", "WEBP") else 5)
+    assert "icc_profile" not in photo.info  # nobody converts it again
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_the_profile_of_a_picture_with_transparency_or_a_palette(mode):
+    own = Image.fromarray(in_space(SKIN, *WIDE["Display P3"]).reshape(1, 4, 3))
+    stored = own.quantize(4) if mode == "P" else own.convert(mode)
+    content = encoded(stored, "PNG", icc_profile=icc(*WIDE["Display P3"]))
+    assert np.abs(np.asarray(open_photo(content))[0].astype(int) - SKIN).max() <= 4
+
+
+def test_a_grey_profile():
+    """Grey values of gamma 1, which a scanner may write."""
+    grey = Image.fromarray((linear(np.arange(256) / 255) * 255).round().astype(np.uint8)[None])
+    content = encoded(grey, "PNG", icc_profile=icc(None, (1.0,), b"GRAY"))
+    shown = np.asarray(open_photo(content))[0, 128:, 1].astype(int)
+    assert np.abs(shown - np.arange(128, 256)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"no profile", icc(*WIDE["Adobe RGB"])[:200], icc(None, (1.0,), b"GRAY")],
+    ids=["garbage", "truncated", "of grey"],
+)
+def test_a_profile_that_cannot_be_used_is_no_reason_to_refuse_the_pixels(profile):
+    assert_like(open_photo(encoded(patches(), "PNG", icc_profile=profile)), patches())
+
+
+# --- HEIC ---
+
+
+def heic(*pictures: Image.Image, primary: int = 0, **options) -> bytes:
+    file, stream = pillow_heif.HeifFile(), io.BytesIO()
+    for picture in pictures:
+        file.add_from_pillow(picture)
+    file.save(stream, quality=90, primary_index=primary, **options)
+    return stream.getvalue()
+
+
+def test_heic_from_bytes_paths_and_streams(tmp_path):
+    content = heic(patches((400, 300)))
+    (tmp_path / "IMG_0001.HEIC").write_bytes(content)
+    for source in (content, tmp_path / "IMG_0001.HEIC", io.BytesIO(content)):
+        assert_like(open_photo(source), patches((400, 300)))
+
+
+def test_of_a_burst_the_primary_picture_is_read():
+    others = [Image.new("RGB", (90, 60), colour) for colour in ("black", "white")]
+    assert_like(open_photo(heic(others[0], patches(), others[1], primary=1)), patches())
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_heics_turn_is_done_once(orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    stored = patches().transpose(TURNS[orientation])
+    stored.info["exif"] = exif.tobytes()
+    assert_like(open_photo(encoded(stored, "HEIF", quality=90)), patches())
+
+
+def test_heics_colours():
+    """An iPhone's are Display P3."""
+    own = Image.fromarray(in_space(SKIN, *WIDE["Display P3"]).reshape(1, 4, 3))
+    stored = own.resize((256, 64), Image.Resampling.NEAREST)
+    stored.info["icc_profile"] = icc(*WIDE["Display P3"])
+    shown = np.asarray(open_photo(heic(stored)))[32, 32::64].astype(int)
+    assert np.abs(shown - SKIN).max() <= 5
+
+
+def test_heics_limit_is_checked_before_decoding(monkeypatch):
+    content = heic(patches((400, 300)))
+    monkeypatch.setattr(photos, "MAX_PIXELS", 400 * 300 - 1)
+    monkeypatch.setattr(photos, "upright_rgb", lambda photo: pytest.fail("it was decoded"))
+    assert "million pixels" in photo_error(content)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
+def test_a_truncated_heic(share):
+    content = heic(patches((400, 300)))
+    assert re.search("HEIC|damaged", photo_error(content[: int(len(content) * share)]))
 
 
 def test_upright_rgb_leaves_the_callers_picture_alone():

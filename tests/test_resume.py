@@ -125,7 +125,7 @@ class TestResume:
         assert cli.main(words) == 0
         assert cli.main([*words, "--resume", "--beta", "9"]) == 1
         error = one_line(capsys.readouterr().err)
-        assert "--beta is no setting of the objective vae" in error
+        assert "--beta is not a setting of the objective vae" in error
 
     def test_other_data_are_refused(self, smooth_pictures, tmp_path):
         Run(tmp_path, small_config(), smooth_pictures(16), Processes()).save()
@@ -212,7 +212,7 @@ class TestResume:
 
     def test_a_tensor_is_no_checkpoint(self, smooth_pictures, tmp_path):
         torch.save(torch.zeros(3), tmp_path / checkpoints.NAME)
-        with pytest.raises(CheckpointError, match="holds no checkpoint but a Tensor"):
+        with pytest.raises(CheckpointError, match="is not a checkpoint: it holds a Tensor"):
             Run.resume(tmp_path, smooth_pictures(16), Processes())
 
     def test_an_altered_byte_is_noticed(self, tmp_path):

@@ -151,6 +151,76 @@ def test_pictures_of_another_kind_are_refused(tmp_path, pictures, message):
         Shapes2D(small_file(tmp_path / "wrong.npz", pictures=pictures))
 
 
+def npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
+    """An npy file's beginning, which may claim what is not there."""
+    stream = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
+
+
+def replaced(path, member: str, content: bytes):
+    """The small grid's file with one of its arrays replaced."""
+    with zipfile.ZipFile(small_file(path)) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, its_content in (contents | {member: content}).items():
+            new.writestr(name, its_content)
+    return path
+
+
+def npy(array: np.ndarray, version=None) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, version)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (npy_header("<i8", (10**13, 6)), "claims 10,000,000,000,000 rows and holds fewer"),
+        (npy(np.full((360, 6), "0")), "cannot be read as numbers: it is <U1"),
+        (npy(np.zeros((360, 6), complex)), "cannot be read as numbers: it is complex128"),
+        (npy(np.full((360, 6), 0.5)), "some are fractions"),
+        (npy(np.full((360, 6), np.nan)), "some are fractions"),
+        (b"\x93NUMPY\x09\x00" + bytes(100), "npy format 9.0 is unknown"),
+    ],
+    ids=["10^13 rows", "words", "complex", "fractions", "NaN", "a later format"],
+)
+def test_classes_of_another_kind_are_refused_in_a_true_sentence(tmp_path, content, sentence):
+    path = replaced(tmp_path / "wrong.npz", "latents_classes.npy", content)
+    with pytest.raises(DataError) as error:
+        Shapes2D(path)
+    assert sentence in str(error.value) and str(error.value).count("\n") == 0
+
+
+def test_classes_as_whole_floats_and_pictures_as_booleans_are_read(tmp_path, shapes):
+    path = tmp_path / "small.npz"
+    grid = np.indices(SMALL).reshape(5, -1).T
+    classes = np.concatenate([np.zeros((len(grid), 1)), grid], axis=1)
+    pictures = shapes.images(torch.from_numpy(grid.copy())).squeeze(1).bool().numpy()
+    stored = Shapes2D(small_file(path, classes=classes, pictures=pictures), split="all")
+    factors = torch.from_numpy(grid.copy())
+    assert torch.equal(stored.images(factors), shapes.images(factors))
+
+
+@pytest.mark.parametrize("version", [(2, 0), (3, 0)])
+@pytest.mark.filterwarnings("ignore:Stored array in format")
+def test_later_npy_formats_are_read(tmp_path, version):
+    with np.load(small_file(tmp_path / "small.npz")) as arrays:
+        contents = {f"{name}.npy": npy(arrays[name], version) for name in arrays}
+    with zipfile.ZipFile(tmp_path / "later.npz", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    assert Shapes2D(tmp_path / "later.npz").factor_sizes == SMALL
+
+
+def test_fortrans_order_is_said_to_be_that(tmp_path):
+    pictures = np.asfortranarray(np.zeros((360, 64, 64), np.uint8))
+    with pytest.raises(DataError, match=r"Fortran's order; save np.ascontiguousarray\(imgs\)\."):
+        Shapes2D(small_file(tmp_path / "fortran.npz", pictures=pictures))
+
+
 def test_a_truncated_file_is_refused(tmp_path):
     whole = small_file(tmp_path / "whole.npz").read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])

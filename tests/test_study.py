@@ -72,7 +72,7 @@ def test_a_bundle_stands_in_for_the_run_that_it_was_made_from(tmp_path):
         assert row["scores"][name]["mean"] == pytest.approx(
             bundle.metrics["scores"][name], abs=1e-5
         )
-    with pytest.raises(ValueError, match="celeba-vae is no model of 2D shapes"):
+    with pytest.raises(ValueError, match="celeba-vae is not a model of 2D shapes"):
         read_bundle(bundles.load("celeba-vae").folder)
     copy = shutil.copytree(bundle.folder, tmp_path / "damaged")
     config = json.loads((copy / "config.json").read_text())
@@ -260,7 +260,7 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
     (folder / SCORES).write_text(json.dumps(scores))
     folder, selection = choose_run(three_seeds / "conv-beta-vae-beta4")
     assert folder.name == "conv-beta-vae-beta4-seed1" and selection["udr"] == found
-    with pytest.raises(CheckpointError, match="0 are measured"):
+    with pytest.raises(CheckpointError, match="there are 0"):
         choose_run(three_seeds / "conv-vae")
 
 
@@ -303,7 +303,7 @@ def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
 
 def test_a_study_of_nothing_is_refused(tmp_path, capsys):
     assert cli.main(["study", str(tmp_path)]) == 1
-    assert "holds no measured run" in capsys.readouterr().err
+    assert "has no measured run" in capsys.readouterr().err
 
 
 def test_baselines_have_their_known_order(small_pools):
@@ -344,5 +344,6 @@ def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkey
     assert set(found["PCA"][0]["metrics"]) == {"mig"}
 
 
-def test_the_readmes_table_is_the_studys():
-    assert markdown(read_study()) in (PROJECT / "README.md").read_text()
+def test_the_reports_table_is_the_studys():
+    page = PROJECT / "weights" / "shapes2d-study" / "README.md"
+    assert markdown(read_study()) in page.read_text(encoding="utf-8")

@@ -149,7 +149,7 @@ class TestFailures:
     def test_setting_of_another_objective_is_refused(self, picture_folder, tmp_path, capsys):
         words = command(picture_folder, tmp_path / "run", "--objective", "vae", "--beta", "3")
         assert cli.main(words) == 1
-        assert "--beta is no setting of the objective vae" in capsys.readouterr().err
+        assert "--beta is not a setting of the objective vae" in capsys.readouterr().err
 
 
 def test_the_command_keeps_the_pace_of_the_library(picture_folder, tmp_path, monkeypatch):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torchvision.utils import make_grid
 
 from betavae import VAE
+from betavae.data.images import to_picture
 from betavae.views.traversal import (
     LABEL_HEIGHT,
     MARGIN,
     VALUES,
     active_latents,
+    grid,
     strip,
     traversal_figure,
     traverse,
@@ -95,3 +98,10 @@ def test_strip_lays_frames_side_by_side():
     picture = np.asarray(strip(frames))
     assert picture.shape == (64, 128, 3)
     assert picture[:, :64].max() == 0 and picture[:, 64:].min() == 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_is_torchvisions(channels):
+    frames = torch.rand(3, 5, channels, 64, 64, generator=torch.Generator().manual_seed(0))
+    expected = to_picture(make_grid(frames.flatten(0, 1), nrow=5, padding=0))
+    assert np.array_equal(grid(frames), expected)

@@ -22,9 +22,9 @@ FACES = {
 
 def test_shapes_name_the_best_and_who_beats_the_beta_vae_in_both():
     first, second = shapes_verdict(SHAPES, "β-VAE")
-    assert "by MIG: B (0.300)" in first and "by DCI: β-VAE (0.300)" in first
-    assert "FactorVAE score: A (0.800)" in first and "reconstruction: VAE (60.0 nats)" in first
-    assert second == "Better than β-VAE in reconstruction and in MIG: A."
+    assert "Best MIG: B (0.300)." in first and "DCI by boosted trees: β-VAE (0.300)." in first
+    assert "FactorVAE score: A (0.800)" in first and "reconstruction: VAE (60.0 nats)." in first
+    assert second == "Better than β-VAE in both reconstruction and MIG: A."
 
 
 def test_where_there_are_several_seeds_their_means_are_judged_too():
@@ -45,15 +45,15 @@ def test_where_there_are_several_seeds_their_means_are_judged_too():
     assert list(means) == ["β-VAE", "A", "B"]  # C has one seed
     assert means["A"]["mig"] == 0.09  # not that of its longer runs
     first, second, third = shapes_verdict(SHAPES, "β-VAE", means)
-    assert "by MIG: B (0.300)" in first and second.endswith("in MIG: A."), "the served models' own"
-    assert third.startswith("In the mean over seeds") and third.endswith("better in both: B.")
+    assert "MIG: B (0.300)" in first and second.endswith("and MIG: A."), "the served models' own"
+    assert third.startswith("Better in both on average over seeds") and third.endswith(": B.")
 
 
 def test_faces_must_be_one_decibel_sharper_with_as_many_latents():
     first, second = faces_verdict(FACES, "β-VAE")
-    assert "sharpest: VAE (20.00 dB)" in first and "shortest code: C (8.0 nats)" in first
-    assert "stand for an attribute: B (4)" in first
-    # B is not sharp enough, C has an active latent too few, D one that stands for an attribute
+    assert "Highest PSNR: VAE (20.00 dB)" in first and "Smallest KL: C (8.0 nats)" in first
+    assert "track one attribute: B (4)" in first
+    # B is not sharp enough, C has an active latent too few, D one that tracks an attribute
     assert second.endswith(": VAE; A.")
 
 
@@ -78,5 +78,5 @@ def test_all_whose_figure_reads_the_same_are_best():
 def test_all_that_share_a_best_figure_are_named():
     even = {**FACES, "E": {**FACES["A"], "psnr": 20.001, "attribute_latents": 4}}
     first = faces_verdict(even, "β-VAE")[0]
-    assert "sharpest: VAE and E (20.00 dB)" in first
-    assert "stand for an attribute: B and E (4)" in first
+    assert "Highest PSNR: VAE and E (20.00 dB)" in first
+    assert "track one attribute: B and E (4)" in first

@@ -155,13 +155,13 @@ class TestWeightsErrors:
     )
     def test_config_of_other_weights(self, bundle, change):
         change_config(bundle, **change)
-        assert "weights and config disagree" in refusal(bundle)
+        assert "the weights do not fit config.json" in refusal(bundle)
 
     @pytest.mark.parametrize(
         "name", ["nonsense", "a/b/c", "/no/such/folder", "./none", "none/../x"]
     )
     def test_nonsense_name(self, name):
-        assert refusal(name) == f"{name} is not a folder, nor a name like 'user/repo'."
+        assert refusal(name) == f"{name} is neither a folder nor a name like 'user/repo'."
 
     @pytest.mark.parametrize(
         "name", ["user/no-such-model", "user/", "a b/c", "ü/é", "x" * 300 + "/y", "two\nlines/y"]
@@ -169,4 +169,4 @@ class TestWeightsErrors:
     def test_name_that_the_hub_does_not_know(self, name, tmp_path):
         """Without network: only the (empty) cache of downloaded models is asked."""
         message = refusal(name, local_files_only=True, cache_dir=tmp_path)
-        assert "nor a model that the Hub gave" in message
+        assert "the Hub did not give such a model" in message

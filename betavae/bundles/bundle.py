@@ -21,6 +21,7 @@ from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, WeightsError
+from betavae.renderer import Renderer, loading
 
 FILES = (
     "config.json",
@@ -32,6 +33,8 @@ FILES = (
     "traversal.png",
     "README.md",
 )
+
+DETAILS = "details.safetensors"  # beside renderer.safetensors, in bundles that have one
 
 
 class BundleError(RuntimeError):
@@ -62,17 +65,18 @@ class Latent:
         return ", ".join(_track_text(track) for track in self.tracks)
 
     @property
-    def label(self) -> str:
-        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %".
-
-        A weak correlation is no name, nor is a small share.
-        """
-        named = [
-            t
-            for t in self.tracks
-            if abs(t.get("correlation", 0)) >= 0.2 or t.get("share", 0) >= 0.1
+    def named(self) -> list[dict[str, Any]]:
+        """Those of `tracks` that it can be named by: not a weak correlation or a small share."""
+        return [
+            track
+            for track in self.tracks
+            if abs(track.get("correlation", 0)) >= 0.2 or track.get("share", 0) >= 0.1
         ]
-        shown = named[:2] if named and "share" in named[0] else named[:1]
+
+    @property
+    def label(self) -> str:
+        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %"."""
+        shown = self.named[:2] if self.named and "share" in self.named[0] else self.named[:1]
         text = ", ".join(_track_text(track) for track in shown)
         return f"z{self.index} · {text}" if text else f"z{self.index}"
 
@@ -117,6 +121,30 @@ class Bundle:
     def active(self) -> list[Latent]:
         return [latent for latent in self.by_kl if latent.active]
 
+    @property
+    def has_renderer(self) -> bool:
+        """Whether there is a second decoder, one that draws sharp; not whether it is whole."""
+        return (self.folder / loading.NAME).is_file()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """It, read when it is first asked for; raises WeightsError where there is none."""
+        return Renderer.from_pretrained(self.folder)
+
+    @cached_property
+    def details(self) -> Tensor:
+        """(faces, S): the details of the faces whose `codes` are stored, for the renderer.
+
+        Raises BundleError where they are missing or damaged.
+        """
+        try:
+            found = load_file(self.folder / DETAILS)["means"].float()
+        except (KeyError, SafetensorError, OSError) as error:
+            raise BundleError(f"{self.folder / DETAILS} is damaged: {reason(error)}.") from error
+        if found.shape != (len(self.codes), self.renderer.detail_size):
+            raise BundleError(f"{self.folder / DETAILS} does not fit the stored faces.")
+        return found
+
     @cached_property
     def history(self) -> list[dict[str, float]]:
         with open(self.folder / "history.csv", newline="") as stream:
@@ -132,7 +160,7 @@ def load_shapes(name_or_folder: str | Path) -> Bundle:
     """`load`, for what needs known factors; raises ValueError for a bundle of other data."""
     loaded = load(name_or_folder)
     if loaded.config["data"]["name"] != "shapes2d":
-        raise ValueError(f"{loaded.name} is no model of 2D shapes, whose factors are known.")
+        raise ValueError(f"{loaded.name} is not a model of 2D shapes. Known factors are needed.")
     return loaded
 
 
@@ -140,7 +168,7 @@ def load(name_or_folder: str | Path) -> Bundle:
     """A bundle by its name under the roots or by its folder. Raises BundleError in one sentence."""
     folder = Path(name_or_folder)
     if len(folder.name) > 255:
-        raise BundleError(f"{folder.name[:40]}... is too long a name for a bundle.")
+        raise BundleError(f"{folder.name[:40]}... is too long for the name of a bundle.")
     if not folder.is_dir():
         if folder.name != str(name_or_folder) or folder.name.startswith("."):
             raise BundleError(f"{name_or_folder} is not a bundle's folder.")
@@ -164,13 +192,13 @@ def load(name_or_folder: str | Path) -> Bundle:
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
         raise BundleError(f"The bundle {folder.name} is damaged: {reason(error)}.") from error
     if not isinstance(config.get("title"), str) or not _names_its_data(config):
-        raise BundleError(f"The bundle {folder.name} is damaged: config.json lacks title or data.")
+        raise BundleError(f"The bundle {folder.name} is damaged: config.json has no title or data.")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("scores"), dict):
-        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json holds no scores.")
+        raise BundleError(f"The bundle {folder.name} is damaged: metrics.json has no scores.")
     numbered = [latent.index for latent in bundle.latents] == list(range(vae.latents))
     if not numbered or codes.shape[1:] != (vae.latents,):
         raise BundleError(
-            f"The bundle {folder.name} is damaged: its files disagree on the latents."
+            f"The bundle {folder.name} is damaged: its files have different numbers of latents."
         )
     return bundle
 
@@ -185,7 +213,7 @@ def _latents(rows: list[dict[str, Any]]) -> list[Latent]:
     latents = [Latent(**row) for row in rows]
     for number, latent in enumerate(latents):
         if not _is_measured(latent):
-            raise ValueError(f"row {number} of latents.json is not what a latent's row must be")
+            raise ValueError(f"row {number} of latents.json lacks a value or has a wrong one")
     return latents
 
 
@@ -221,7 +249,7 @@ def survey(
     for folder in places.found():
         if folders.setdefault(folder.name, folder) is not folder:
             bad[str(folder)] = _second(folder)
-    for name in sorted({*folders, *expected}, key=_served_order):
+    for name in sorted({*folders, *expected}, key=served_order):
         try:
             good[name] = load(folders.get(name, name))
         except BundleError as error:
@@ -248,7 +276,7 @@ def _second(folder: Path) -> str:
     return f"{folder} is left out, because another bundle is called {folder.name}; rename it."
 
 
-def _served_order(name: str) -> tuple[int, str]:
+def served_order(name: str) -> tuple[int, str]:
     """The paper's pair first, the VAE before the β-VAE: what the others are compared with."""
     objective = name.partition("-")[2]  # of "celeba-beta-vae"
     return {"vae": 0, "beta-vae": 1}.get(objective, 2), name

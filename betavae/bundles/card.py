@@ -8,32 +8,34 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from betavae.bundles.bundle import Latent, by_kl
+from betavae.bundles.renderer_card import renderer_part
+from betavae.metrics.direction import LEGEND, with_arrow
 from betavae.training.config import config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
     ("ssim", "SSIM", "", 3),
     ("kl", "KL", "nats", 1),
-    ("reconstruction", "-log p(x given z)", "nats", 0),
+    ("reconstruction", "Reconstruction loss, -log p(x given z)", "nats", 0),
     ("elbo", "ELBO", "nats", 0),
     ("active_latents", "Active latents", "", 0),
-    ("attribute_latents", "Latents that stand for an attribute", "", 0),
+    ("attribute_latents", "Latents that track one attribute", "", 0),
     ("pca_psnr", "PSNR of a PCA with as many components", "dB", 2),
 )
 SHAPES = (
-    ("beta-vae-paper", "β-VAE metric, protocol `paper` (4 factors, L = 64)", "", 4),
-    ("beta-vae", "β-VAE metric, protocol `dlib` (5 factors, L = 64)", "", 4),
+    ("beta-vae-paper", "β-VAE metric, protocol `paper`: 4 factors, L = 64", "", 4),
+    ("beta-vae", "β-VAE metric, protocol `dlib`: 5 factors, L = 64", "", 4),
     ("factor-vae", "FactorVAE score", "", 4),
     ("mig", "MIG", "", 4),
-    ("dci", "DCI disentanglement", "", 4),
-    ("dci-completeness", "DCI completeness", "", 4),
-    ("dci-informativeness", "DCI informativeness", "", 4),
-    ("dci-forest", "DCI disentanglement by regression forests", "", 4),
+    ("dci", "DCI disentanglement, by boosted trees", "", 4),
+    ("dci-completeness", "DCI completeness, by boosted trees", "", 4),
+    ("dci-informativeness", "DCI informativeness, by boosted trees", "", 4),
+    ("dci-forest", "DCI disentanglement, by regression forests", "", 4),
     ("sap", "SAP", "", 4),
     ("modularity", "Modularity", "", 4),
     ("explicitness", "Explicitness", "", 4),
     ("irs", "IRS", "", 4),
-    ("reconstruction", "-log p(x given z)", "nats", 1),
+    ("reconstruction", "Reconstruction loss, -log p(x given z)", "nats", 1),
     ("kl", "KL", "nats", 2),
     ("psnr", "PSNR", "dB", 2),
     ("active_latents", "Active latents", "", 0),
@@ -65,7 +67,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             f"---\n{front.to_yaml()}\n---",
             f"# {config['title']} on {_data_name(config)}",
             "",
-            f"![What each latent changes: five pictures, eight values from -3 to 3]({_FIGURE})",
+            f"![Latent traversals: a row per picture, eight values from -3 to 3]({_FIGURE})",
             "",
             *_what_it_is(config),
             "",
@@ -74,6 +76,7 @@ def model_card(name: str, config: dict, latents: list[Latent], metrics: dict) ->
             *_latents(config, latents),
             "",
             *_commands(name, config),
+            *renderer_part(name, config, metrics),
             "",
             *_limits(config),
             "",
@@ -113,11 +116,12 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
     training, data = config["training"], config["data"]
     return [
         f"A `{config['architecture']}` variational autoencoder with {config['latents']} latents "
-        f"({config['parameters']:,} parameters), objective `{training['objective']}`, trained on "
-        f"{data['training_pictures']:,} pictures ({data['crop']}) for {training['steps_done']:,} "
-        f"steps of {training['batch_size']}, seed {training['seed']}, "
-        f"{config['seconds'] / 60:.0f} minutes on a CPU core or better, by code version "
-        f"`{config['code_version']}`.{_beta_norm(config)}{_growth(training)}",
+        f"({config['parameters']:,} parameters), objective `{training['objective']}`. It was "
+        f"trained on {data['training_pictures']:,} pictures ({data['crop']}) for "
+        f"{training['steps_done']:,} steps of {training['batch_size']} pictures, with seed "
+        f"{training['seed']} and code version `{config['code_version']}`. Training took "
+        f"{config['seconds'] / 60:.0f} minutes on one CPU core or on faster "
+        f"hardware.{_beta_norm(config)}{_growth(training)}",
         *_selection(config),
     ]
 
@@ -132,12 +136,13 @@ def _growth(training: dict[str, Any]) -> str:
     if not steps:
         return ""
     (_, first), *later = config_from(training).fresh_starts.items()
-    most = f"at most {first} of the silent latents" if first else "the silent latents"
-    more = [f"; at most {n} more started afresh in step {step:,}" for step, n in later]
+    most = f"at most {first} of the unused latents" if first else "the unused latents"
+    more = [f" At most {n} more started again at step {step:,}." for step, n in later]
     return (
-        f" Its code grew (`betavae/training/growth.py`): {steps:,} steps of KL alone whose β falls "
-        f"to 1, {steps:,} of the objective, then {most} started afresh for {steps:,} of KL "
-        f"alone, and the objective had the rest{''.join(more)}."
+        " Its code grew in parts (`betavae/training/growth.py`). It was first trained for "
+        f"{steps:,} steps with the KL divergence alone, whose weight β fell to 1, and for "
+        f"{steps:,} steps with the objective. Then {most} started again, with {steps:,} steps of "
+        f"the KL divergence alone. The remaining steps had the objective.{''.join(more)}"
     )
 
 
@@ -147,19 +152,22 @@ def _selection(config: dict[str, Any]) -> list[str]:
     found = ", ".join(f"seed {k}: {v:.3f}" for k, v in config["selection"]["udr"].items())
     return [
         "",
-        f"Chosen among seeds without looking at any factor, {config['selection']['criterion']}: "
-        f"{found}.",
+        f"This seed was chosen {config['selection']['criterion']}. The choice uses no factor. "
+        f"UDR: {found}.",
     ]
 
 
 def _scores(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
-    rows = ["## Scores", "", "| score | value | |", "|---|---|---|"]
+    rows = ["## Scores", "", "| score | value | tolerance |", "|---|---|---|"]
     for score, title, unit, digits in _quoted(config, metrics):
         stated = metrics["tolerance"].get(score)
-        within = f"± {stated:g} when measured again" if stated else ""
-        rows.append(f"| {title} | {metrics['scores'][score]:,.{digits}f} {unit} | {within} |")
+        within = f"± {stated:g}" if stated else ""
+        value = f"{metrics['scores'][score]:,.{digits}f} {unit}".strip()
+        rows.append(f"| {with_arrow(title, score)} | {value} | {within} |")
     return [
         *rows,
+        "",
+        f"{LEGEND} Tolerance: by how much the score may differ when it is measured again.",
         "",
         f"Protocol: {metrics['protocol']}. {_pictures(metrics)}; seed {metrics['seed']}; code "
         f"version `{metrics['code_version']}`.",
@@ -177,20 +185,21 @@ def _pictures(metrics: dict[str, Any]) -> str:
 
 
 _TRACKING = {
-    "celeba": "the attributes whose correlation with the posterior mean is largest. Brightness, "
-    "warm colours, light and the turn of the head are measured on the picture; the others are "
-    "CelebA's annotations.",
-    "shapes2d": "the factors of which the posterior mean tells most: I(z; v) / H(v), by a "
-    "histogram of 20 bins.",
+    "celeba": "the attributes with the largest correlation to its posterior mean. Brightness, "
+    "warm colours, light and head turn are measured on the picture; the others are CelebA's "
+    "annotations.",
+    "shapes2d": "the factors that its posterior mean has most information about, I(z; v) / H(v) in "
+    "per cent of the factor's entropy, by a histogram of 20 bins.",
 }
 
 
 def _latents(config: dict[str, Any], latents: list[Latent]) -> list[str]:
-    tracking = _TRACKING.get(config["data"]["name"], "what its posterior mean correlates with.")
+    tracking = _TRACKING.get(config["data"]["name"], "what correlates with its posterior mean.")
     rows = [
         "## Latents",
         "",
-        f"Mean KL over the validation split, and {tracking}",
+        "The active latents, with their mean KL over the validation split. A latent tracks "
+        f"{tracking}",
         "",
         "| latent | KL, nats | tracks |",
         "|---|---|---|",
@@ -242,10 +251,10 @@ def _limits(config: dict[str, Any]) -> list[str]:
     return [
         "## Data and limits",
         "",
-        "Trained on CelebA (Liu et al., ICCV 2015), which is for non-commercial research only; so "
-        "are these weights. No CelebA picture is part of this bundle: the figure is decoder output "
-        "and the stored codes are posterior means. CelebA's faces are celebrities, mostly young "
-        "and light-skinned, and its attributes are annotators' opinions: a latent that follows "
-        '"attractive" or "male" says what those annotators wrote, nothing about a person. Not '
-        "for identifying or judging anybody.",
+        "The model was trained on CelebA (Liu et al., ICCV 2015). CelebA is for non-commercial "
+        "research only, and so are these weights. No CelebA picture is part of this bundle: the "
+        "figure is decoder output, and the stored codes are posterior means. The faces in CelebA "
+        "are those of celebrities, mostly young and light-skinned. Its attributes are the opinions "
+        'of annotators: a latent that tracks "attractive" or "male" shows what they wrote, and '
+        "says nothing about a person. Do not use this model to identify or to judge anybody.",
     ]

@@ -49,12 +49,13 @@ def describe_latents(means: Tensor, kl: Tensor, validation) -> list[Latent]:
 
 def _factors_told(means: Tensor, validation) -> list[list[dict[str, Any]]]:
     """Per latent the factors by the share of their entropy that it tells, I(z; v) / H(v)."""
-    factors = validation.factors(validation.indices).numpy()
+    varying = [k for k, size in enumerate(validation.factor_sizes) if size > 1]
+    factors = validation.factors(validation.indices).numpy()[:, varying]
     information = information_matrix(means.double().numpy(), factors)
     shares = information / np.array([entropy(factor) for factor in factors.T])
     return [
         [
-            {"name": validation.factor_names[f], "share": round(float(row[f]), 4)}
+            {"name": validation.factor_names[varying[f]], "share": round(float(row[f]), 4)}
             for f in np.argsort(-row)[:TRACKED]
         ]
         for row in shares

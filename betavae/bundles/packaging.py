@@ -15,12 +15,15 @@ from tqdm import tqdm
 
 from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
+from betavae.bundles.files import write_json, written_whole
 from betavae.bundles.latents import describe_latents
 from betavae.machine.version import code_version
 from betavae.metrics.faces import evaluate_faces
+from betavae.metrics.renderer import evaluate_renderer
 from betavae.metrics.shapes import evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE
 from betavae.model.vae import digest
+from betavae.renderer import Renderer, loading
 from betavae.training import checkpoints
 from betavae.training.config import TrainingConfig, log_beta_norm, title
 from betavae.training.history import write_history
@@ -46,22 +49,27 @@ def package(
     state = checkpoints.read(run)
     if not state["history"]:
         raise checkpoints.CheckpointError(
-            f"{run} was stopped before its first validation: there is no training curve to "
-            "package; go on with train --resume."
+            f"{run} was stopped before its first validation: it has no training curve to "
+            "package. Go on with train --resume."
         )
     config = TrainingConfig(**state["config"])
     vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
     vae.load_state_dict(state["vae"])
     vae.eval()
-    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder) as part:
+        _fill(part, vae, config, state, training, validation, selection)
+
+
+def _fill(folder: Path, vae: VAE, config, state, training, validation, selection) -> None:
+    """Every file of the bundle."""
     _save_weights(vae, folder / "model.safetensors")
     described = _config(vae, config, state, folder, training, validation)
-    _write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
+    write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
     write_history(folder / "history.csv", state["history"])
 
     means, kl = encode_all(vae, validation)
     latents = describe_latents(means, kl, validation)
-    _write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
+    write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
     codes = means[stored_faces(len(means))]
     save_file({"means": codes.contiguous()}, folder / "codes.safetensors")
     strongest = by_kl(latents)[:FIGURE_LATENTS]
@@ -88,12 +96,37 @@ def measure(folder: Path, vae: VAE, training, validation, seed: int = 0) -> dict
     metrics = evaluate(vae, training, validation, seed)
     if "tolerance" not in metrics:
         metrics["tolerance"] = tolerance(vae, training)
+    if (folder / loading.NAME).is_file():
+        renderer = Renderer.from_pretrained(folder)
+        metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
     metrics["code_version"] = code_version()
-    _write_json(folder / "metrics.json", metrics)
+    _write_scores(folder, metrics)
+    return metrics
+
+
+def measure_renderer(folder: Path, training, validation, seed: int = 0) -> dict[str, Any]:
+    """The renderer's part of metrics.json alone; what is known of the model stays as it is."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    renderer = Renderer.from_pretrained(folder)
+    metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
+    metrics["renderer"]["code_version"] = code_version()
+    _write_scores(folder, metrics)
+    return metrics
+
+
+def _write_scores(folder: Path, metrics: dict[str, Any]) -> None:
+    """metrics.json and the card that quotes it: both or neither."""
+    with written_whole(folder) as part:
+        write_json(part / "metrics.json", metrics)
+        write_card(folder, metrics, part)
+
+
+def write_card(folder: Path, metrics: dict[str, Any], to: Path | None = None) -> None:
+    """README.md, from what the bundle's other files say; into the folder `to` where it is given."""
     config = json.loads((folder / "config.json").read_text())
     latents = [Latent(**row) for row in json.loads((folder / "latents.json").read_text())]
-    (folder / "README.md").write_text(model_card(folder.name, config, latents, metrics))
-    return metrics
+    card = model_card(folder.name, config, latents, metrics)
+    ((to or folder) / "README.md").write_text(card)
 
 
 def evaluate(vae: VAE, training, validation, seed: int = 0) -> dict[str, Any]:
@@ -150,10 +183,4 @@ def _save_weights(vae: VAE, path: Path) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in vae.state_dict().items()}
     part = path.with_suffix(".part")
     save_file(tensors, part, metadata={"format": "pt"})
-    os.replace(part, path)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
     os.replace(part, path)

@@ -16,25 +16,49 @@ def add(commands) -> None:
         help="measure a bundle on held-out data and write its metrics.json",
         description="Measure a bundle, print its scores beside the stored ones, and write "
         "metrics.json and the model card.",
+        epilog="Example: python -m betavae evaluate weights/celeba-vae --data data/celeba",
     )
     parser.set_defaults(run_command=_evaluate)
     parser.add_argument("bundle", type=Path, help="such as weights/celeba-beta-vae")
     add_data(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the pictures that are drawn (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="decides which pictures are drawn (0, as published)"
+    )
+    parser.add_argument(
+        "--renderer",
+        action="store_true",
+        help="the renderer's part alone (it is measured with the rest, if the bundle has one)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print only; write nothing")
+    parser.add_argument(
+        "--card-only",
+        action="store_true",
+        help="measure nothing: only write the model card again, from the stored scores",
+    )
     parser.add_argument(
         "--close-silent",
         action="store_true",
-        help="print only, with the posterior of each silent latent (under 0.05 nats) set to the "
-        "prior: its mean says next to nothing, but scores that bin means read it all the same",
+        help="print only; first set the posterior of each inactive latent (mean KL under 0.05 "
+        "nats) to the prior. Its mean has almost no information, but some scores still count it",
     )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from betavae.bundles.packaging import evaluate, measure
+    from betavae.bundles.packaging import evaluate, measure, measure_renderer, write_card
+    from betavae.metrics.renderer import evaluate_renderer
 
     loaded = bundle.load(options.bundle)
+    if options.card_only:
+        write_card(loaded.folder, loaded.metrics)
+        print(loaded.folder / "README.md")
+        return
     data = splits(loaded.config["data"]["name"], options.root)
+    if options.renderer:
+        if options.dry_run:
+            print_renderer(evaluate_renderer(loaded.renderer, *data, seed=options.seed))
+        else:
+            print_renderer(measure_renderer(loaded.folder, *data, seed=options.seed)["renderer"])
+        return
     if options.close_silent:
         silent = [latent.index for latent in loaded.latents if not latent.active]
         close(loaded.vae, silent)
@@ -45,12 +69,32 @@ def _evaluate(options: argparse.Namespace) -> None:
         metrics = measure(loaded.folder, loaded.vae, *data, seed=options.seed)
     stored, tolerance = loaded.metrics["scores"], loaded.metrics["tolerance"]
     print(f"{loaded.title}\n{metrics['protocol']}\n")
-    print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'within':>10s}")
+    print(f"{'score':20s} {'measured':>12s} {'stored':>12s} {'tolerance':>10s}")
     for name, value in metrics["scores"].items():
         within = f"{tolerance[name]:10.4g}" if name in tolerance else ""
         print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f} {within}")
     for name, best in metrics.get("attributes", {}).items():
         print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
+
+    if "renderer" in metrics:
+        print()
+        print_renderer(metrics["renderer"])
+
+
+def print_renderer(measured: dict) -> None:
+    """A row a score, a column a way to draw: "detail_own" is detail, with own details."""
+    ways = ("images", "plain", "own", "drawn")
+    rows: dict[str, dict[str, float]] = {}
+    for name, value in measured["scores"].items():
+        score, _, way = name.rpartition("_")
+        rows.setdefault(score if way in ways else name, {})[way if way in ways else ""] = value
+    print(f"{measured['protocol']}\n\n{'renderer':24s}" + "".join(f"{way:>10s}" for way in ways))
+    for score, found in rows.items():
+        if "" in found:
+            print(f"{score:24s}{found['']:10.4f}")
+        else:
+            cells = (f"{found[way]:10.4f}" if way in found else " " * 10 for way in ways)
+            print(f"{score:24s}" + "".join(cells))
 
 
 def add_compare(commands) -> None:

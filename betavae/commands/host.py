@@ -86,7 +86,8 @@ def app_files(served: list[str]) -> dict[str, Path]:
     code = (path for path in (PROJECT / "betavae").rglob("*") if path.is_file())
     paths += [path for path in code if "__pycache__" not in path.parts and path.name[0] != "."]
     paths += [path for path in (PROJECT / "weights").glob("*-study/*") if path.is_file()]
-    shown = re.findall(r"\]\((weights/[^)\s]+)\)", (PROJECT / "README.md").read_text("utf-8"))
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    shown = re.findall(r"\]\(((?:weights|\.readme)/[^)\s]+)\)", readme)
     paths += [PROJECT / path for path in shown]
     files = {path.relative_to(PROJECT).as_posix(): path for path in paths}
     for name in served:

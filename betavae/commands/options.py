@@ -30,14 +30,14 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         dest="root",
         type=Path,
-        help="the folder that holds the pictures; for shapes2d the published npz, or nothing: "
-        "then they are rendered",
+        help="the folder with the pictures; for shapes2d the published npz file, or leave it out "
+        "to render the pictures",
     )
 
 
 def splits(data: str, root: Path | None, progress: bool = True):
     if root is None and data != "shapes2d":
-        raise DataError(f"{data} needs --data FOLDER: where its pictures are.")
+        raise DataError(f"{data} needs --data FOLDER, the folder with its pictures.")
     return [DATA_SETS[data](root, split, progress) for split in ("train", "validation")]
 
 
@@ -52,7 +52,7 @@ def refuse_foreign_settings(chosen: dict, objective: str) -> None:
     own = settings(OBJECTIVES[objective])
     foreign = [s for s in all_settings() if s in chosen and s not in own]
     if foreign:
-        raise TrainingError(f"--{foreign[0]} is no setting of the objective {objective}.")
+        raise TrainingError(f"--{foreign[0]} is not a setting of the objective {objective}.")
 
 
 def all_settings() -> dict[str, str]:
@@ -67,5 +67,5 @@ def all_settings() -> dict[str, str]:
 def positive(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+        raise argparse.ArgumentTypeError(f"it is {text}, but must be 1 or more")
     return value

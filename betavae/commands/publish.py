@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from betavae.bundles import bundle, hub
-from betavae.commands.evaluate import print_scores
+from betavae.commands.evaluate import print_renderer, print_scores
 from betavae.commands.options import add_data, splits
 from betavae.training import checkpoints
 
@@ -14,9 +14,10 @@ from betavae.training import checkpoints
 def add(commands) -> None:
     parser = commands.add_parser(
         "publish",
-        help="make a finished run a bundle, or put a bundle on the Hugging Face Hub",
+        help="make a bundle of a finished run, or upload a bundle to the Hugging Face Hub",
         description="Package a run folder as a bundle (weights, latents, codes, scores, figure, "
-        "model card), or upload a finished bundle to the Hub.",
+        "model card), put a run of sharpen into the bundle that it draws for, or upload a finished "
+        "bundle to the Hub.",
         epilog="Example: python -m betavae publish runs/celeba-vae --data data/celeba "
         "--to weights/celeba-vae",
     )
@@ -24,9 +25,9 @@ def add(commands) -> None:
     parser.add_argument(
         "source",
         type=Path,
-        help="a run folder; or what the folders of several seeds begin with, such as "
-        "runs/shapes2d/conv-beta-vae-beta4: the seed that agrees best with the others is taken "
-        "(UDR, which knows no factor); or with --hub a bundle",
+        help="a run folder; with --hub, a bundle. For runs with several seeds, the part of their "
+        "names before -seed, such as runs/shapes2d/conv-beta-vae-beta4: the seed that agrees most "
+        "with the others is packaged (UDR, which uses no factor)",
     )
     add_data(parser)
     parser.add_argument("--to", type=Path, help="the bundle's folder, such as weights/celeba-vae")
@@ -34,14 +35,21 @@ def add(commands) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from betavae.bundles.packaging import package
+    from betavae.bundles.packaging import measure_renderer, package
+    from betavae.bundles.renderer_packaging import holds_renderer, package_renderer
     from betavae.study.summary import choose_run
 
     if options.hub:
         _upload(bundle.load(options.source), options.hub)
         return
     if not options.to:
-        raise ValueError("packaging a run needs --to; uploading a bundle needs --hub.")
+        raise ValueError("Give --to FOLDER to package a run or --hub USER/REPO to upload a bundle.")
+    if (options.source / checkpoints.NAME).is_file() and holds_renderer(options.source):
+        loaded = bundle.load(options.to)
+        data = splits(loaded.config["data"]["name"], options.root)
+        package_renderer(options.source, options.to, data[1])
+        print_renderer(measure_renderer(options.to, *data)["renderer"])
+        return
     run, selection = choose_run(options.source)
     data = splits(checkpoints.read(run)["config"]["data"], options.root)
     package(run, options.to, *data, selection=selection)

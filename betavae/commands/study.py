@@ -14,48 +14,79 @@ from betavae.commands.options import add_data, positive
 def add(commands) -> None:
     parser = commands.add_parser(
         "study",
-        help="sum up a grid of runs: the headline table, the curves, the sweep",
+        help="sum up a grid of runs: the table, the figures, the report",
         description="Read the scores of every measured run of a grid, measure the baselines once, "
-        "and write study.json, curves.png, sweep.png and rate-distortion.png; print the table.",
-        epilog="Example: python -m betavae study runs/shapes2d",
+        "print the table, and write study.json, curves.png, sweep.png, rate-distortion.png and the "
+        "report, README.md. With --report no run is needed: the figures and the reports of "
+        "weights/shapes2d-study and weights/celeba-study are written again, from study.json and "
+        "the bundles.",
+        epilog="Examples: python -m betavae study runs/shapes2d; python -m betavae study --report",
     )
     parser.set_defaults(run_command=_study)
-    parser.add_argument("runs", type=Path, help="the grid's folder, such as runs/shapes2d")
+    parser.add_argument(
+        "runs", type=Path, nargs="?", help="the grid's folder, such as runs/shapes2d"
+    )
+    parser.add_argument(
+        "--report", action="store_true", help="only write the figures and the reports again"
+    )
     add_data(parser)
     parser.add_argument("--to", type=Path, help="default: weights/shapes2d-study")
     parser.add_argument(
         "--add",
         action="store_true",
-        help="to the study that is there: new kinds and seeds join it; a kind of which all seeds "
-        "are here again, or that was trained otherwise, replaces its row",
+        help="add to the study that exists. New models and new seeds are added. A row is replaced "
+        "if the folder has all its seeds, or if the model was trained with other settings",
     )
     parser.add_argument(
         "--bundles",
         type=Path,
         nargs="+",
         default=[],
-        help="bundles whose runs are not at hand, such as weights/shapes2d-vae: one more seed each",
+        help="bundles that count as one more seed each, if their runs are not in the folder; such "
+        "as weights/shapes2d-vae",
     )
     parser.add_argument(
-        "--baseline-seeds", type=positive, default=3, help="of those that a seed changes (3)"
+        "--baseline-seeds",
+        type=positive,
+        default=3,
+        help="seeds of ICA and the untrained encoder (3)",
     )
 
 
 def _study(options: argparse.Namespace) -> None:
+    from betavae.study import plots, report
+    from betavae.study.table import markdown, read_study, study_folder
+
+    if options.report:
+        print(*report.write(*report.STUDIES), sep="\n")
+        plots.draw(read_study(), study_folder())
+        return
+    if options.runs is None:
+        raise ValueError("Name the grid's folder, such as runs/shapes2d, or give --report.")
+    folder = options.to or study_folder()
+    summary, count = _sum_up(options, folder)
+    plots.draw(summary, folder)
+    print(f"{markdown(summary)}\n\n{folder / 'study.json'}: {count} runs")
+    if folder == study_folder():  # another study has other models than the report speaks of
+        print(*report.write("shapes2d"))
+
+
+def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
+    """The study of all runs, written to `folder`, and how many runs there are."""
     from betavae.data import Shapes2D
-    from betavae.study import plots
     from betavae.study.earlier import added
     from betavae.study.score import read_bundle, read_runs
     from betavae.study.summary import measure_baselines, summarise, write
-    from betavae.study.table import markdown, read_study, study_folder
+    from betavae.study.table import read_study
 
     known = {run["name"]: run for run in read_runs(options.runs)}
     for run in map(read_bundle, options.bundles):
         known.setdefault(run["name"], run)  # of a bundle whose run is at hand, the run itself
     runs = list(known.values())
     if not runs:
-        raise ValueError(f"{options.runs} holds no measured run; `betavae grid` makes them.")
-    folder = options.to or study_folder()
+        raise ValueError(
+            f"{options.runs} has no measured run; `python -m betavae grid` makes them."
+        )
     earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
     if not kept.is_file() and not earlier:
@@ -67,8 +98,5 @@ def _study(options: argparse.Namespace) -> None:
         kept.write_text(json.dumps(found))
     baselines = json.loads(kept.read_text()) if kept.is_file() else {}
     summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)
-    path = write(summary, folder)
-    plots.curves(summary, folder / "curves.png")
-    plots.sweep(summary, folder / "sweep.png")
-    plots.rate_distortion(summary, folder / "rate-distortion.png")
-    print(f"{markdown(summary)}\n\n{path}: {len(runs)} runs")
+    write(summary, folder)
+    return summary, len(runs)

@@ -27,10 +27,10 @@ from betavae.training.run import Run, TrainingError
 def add(commands) -> None:
     parser = commands.add_parser(
         "train",
-        help="train a model on faces or on your own pictures",
+        help="train a model on faces, on 2D shapes or on your own pictures",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Train a model. The run folder gets checkpoint.pt, history.csv and a "
-        "traversal.png to look at while it runs.\nObjectives:\n"
+        description="Train a model. Look at traversal.png in the run folder while it runs; "
+        "checkpoint.pt and history.csv are there too.\nObjectives:\n"
         + "\n".join(f"  {name:12s} {kind.summary}" for name, kind in sorted(OBJECTIVES.items())),
         epilog="Example: python -m betavae train celeba --data data/celeba --objective beta-vae "
         "--beta 250 --to runs/celeba-beta-vae",
@@ -41,36 +41,42 @@ def add(commands) -> None:
     option(
         "data",
         choices=sorted(DATA_SETS),
-        help="celeba: CelebA's layout; images: any folder; shapes2d: rendered here",
+        help="celeba: CelebA's own folder; images: any folder of pictures; shapes2d: 2D shapes",
     )
     add_data(parser)
     option("--to", dest="run", type=Path, help="the run folder (default: runs/DATA-OBJECTIVE)")
-    option("--resume", action="store_true", help="go on from the run folder's checkpoint, exactly")
+    option("--resume", action="store_true", help="continue from the checkpoint in the run folder")
     option("--objective", choices=sorted(OBJECTIVES), help=f"default: {default.objective}")
     for name, value in all_settings().items():
         option(f"--{name.replace('_', '-')}", type=float, help=f"the objective's {name} ({value})")
     option("--architecture", choices=sorted(ARCHITECTURES), help=f"default: {default.architecture}")
-    option("--latents", type=positive, help=f"size of the code ({default.latents})")
-    option("--steps", type=positive, help=f"batches to train on ({default.steps})")
-    option("--batch-size", type=positive, help=f"over all processes ({default.batch_size})")
+    option("--latents", type=positive, help=f"number of latents ({default.latents})")
+    option("--steps", type=positive, help=f"training steps, a batch each ({default.steps})")
+    option(
+        "--batch-size",
+        type=positive,
+        help=f"pictures per step, over all processes ({default.batch_size})",
+    )
     option("--optimiser", choices=sorted(OPTIMISERS), help=f"default: {default.optimiser}")
-    option("--learning-rate", type=float, help=f"the peak ({default.learning_rate})")
+    option("--learning-rate", type=float, help=f"after warm-up ({default.learning_rate})")
     option("--warm-up", type=int, help=f"steps of linear warm-up ({default.warm_up})")
     option("--decay", choices=("cosine", "none"), help=f"default: {default.decay}")
     option(
         "--growth",
         type=int,
-        help="steps of each part in which the code grows (0: it does not), "
-        "see betavae/training/growth.py",
+        help="let the code grow in parts of this many steps: see betavae/training/growth.py "
+        "(0: it does not grow)",
     )
     option(
         "--fresh-latents",
         type=positive,
         nargs="+",
-        help="how many silent latents start afresh as the code grows, in each round (all, once)",
+        help="with --growth: how many unused latents start again, for each round (one round, all)",
     )
-    option("--precision", choices=("auto", "fp32", "bf16"), help="default: auto, measured at start")
-    option("--memory-format", choices=("auto", "channels_last", "contiguous"), help="default: auto")
+    option("--precision", choices=("auto", "fp32", "bf16"), help="auto takes the faster one (auto)")
+    option(
+        "--memory-format", choices=("auto", "channels_last", "contiguous"), help="as --precision"
+    )
     option("--seed", type=int, help=f"default: {default.seed}")
     option(
         "--history-steps",
@@ -78,8 +84,15 @@ def add(commands) -> None:
         default=Pace.history_steps,
         help="steps between validations (%(default)s)",
     )
-    option("--checkpoint-seconds", type=float, default=120, help="between checkpoints (120)")
-    option("--picture-seconds", type=float, default=240, help="between traversal pictures (240)")
+    option(
+        "--checkpoint-seconds", type=float, default=120, help="seconds between checkpoints (120)"
+    )
+    option(
+        "--picture-seconds",
+        type=float,
+        default=240,
+        help="seconds between traversal pictures (240)",
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -98,7 +111,7 @@ def _train(options: argparse.Namespace) -> None:
         else:
             if (folder / checkpoints.NAME).exists():
                 raise TrainingError(
-                    f"{folder} already holds a run: add --resume to go on with it, or name "
+                    f"{folder} already holds a run: add --resume to continue it, or name "
                     "another folder with --to."
                 )
             folder.mkdir(parents=True, exist_ok=True)

@@ -14,26 +14,40 @@ def add(commands) -> None:
     parser = commands.add_parser(
         "traverse",
         help="draw the paper's figure: what each latent changes",
-        description="A block a latent, in order of KL; in it a row a seed face and eight values "
-        "from -3 to 3, the other latents fixed.",
+        description="Draw latent traversals: a block per latent, largest KL first. Each row of a "
+        "block is one picture, with eight values of this latent from -3 to 3. The other latents "
+        "stay fixed.",
     )
     parser.set_defaults(run_command=_traverse)
     option = parser.add_argument
     option("bundle", type=Path, help="such as weights/celeba-beta-vae")
     option("--to", type=Path, help="the picture to write (default: traversal-NAME.png here)")
-    option("--output", choices=("mean", "sample"), default="mean", help="of p(x|z) (mean)")
-    option("--faces", type=positive, default=5, help="rows: stored codes to start from (5)")
-    option("--first", type=int, default=0, help="the first stored code to use (0)")
-    option("--latents", type=int, nargs="+", help="which, in this order (default: the active ones)")
+    option(
+        "--output",
+        choices=("mean", "sample"),
+        default="mean",
+        help="mean or sample of p(x|z) (mean)",
+    )
+    option("--faces", type=positive, default=5, help="rows of a block: how many stored codes (5)")
+    option("--first", type=int, default=0, help="number of the first stored code (0)")
+    option(
+        "--latents",
+        type=int,
+        nargs="+",
+        help="which latents, in this order (default: the active ones)",
+    )
     option("--columns", type=positive, default=3, help="blocks side by side (3)")
-    option("--seed", type=int, default=0, help="of the noise of --output sample (0)")
+    option("--seed", type=int, default=0, help="seed of --output sample (0)")
 
 
 def _traverse(options: argparse.Namespace) -> None:
     loaded = bundle.load(options.bundle)
     codes = loaded.codes[options.first : options.first + options.faces]
     if options.first < 0 or len(codes) < options.faces:
-        raise ValueError(f"{loaded.name} stores {len(loaded.codes)} codes, numbered from 0.")
+        raise ValueError(
+            f"{loaded.name} has {len(loaded.codes)} stored codes, numbered from 0; choose a "
+            "smaller --first or fewer --faces."
+        )
     shown = options.latents or [latent.index for latent in loaded.active or loaded.by_kl[:1]]
     labels = {latent.index: latent.label for latent in loaded.latents}
     figure = traversal_figure(

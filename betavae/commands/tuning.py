@@ -11,14 +11,16 @@ from betavae.bundles import bundle
 def add(commands) -> None:
     parser = commands.add_parser(
         "tuning",
-        help="draw the paper's Figure 7: what each latent of a model of 2D shapes answers to",
-        description="A block of rows a model: the mean of each active latent over the picture, by "
-        "size and by turn, the latents in order of KL.",
+        help="draw the paper's Figure 7: what each latent of a model of 2D shapes responds to",
+        description="A block of rows per model, and a column per active latent, largest KL first: "
+        "its posterior mean for each position, size and rotation of the shape.",
     )
     parser.set_defaults(run_command=_tuning)
     option = parser.add_argument
-    option("bundles", type=Path, nargs="+", help="such as weights/shapes2d-vae, of 2D shapes")
-    option("--to", type=Path, default=Path("tuning.png"), help="the picture (tuning.png)")
+    option(
+        "bundles", type=Path, nargs="+", help="models of 2D shapes, such as weights/shapes2d-vae"
+    )
+    option("--to", type=Path, default=Path("tuning.png"), help="the picture to write (tuning.png)")
 
 
 def _tuning(options: argparse.Namespace) -> None:

@@ -1,14 +1,21 @@
-"""CelebA's aligned faces (Liu et al., ICCV 2015), in the official layout, at any resolution."""
+"""CelebA's aligned faces (Liu et al., ICCV 2015), in the copies that people have.
+
+The official one, torchvision's and Kaggle's: see `betavae.data.celeba_copy`.
+"""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from betavae.data.images import Box, DataError, files_in_folder, files_in_zip, load_pictures
+from betavae.data.celeba_copy import find_copy, read_list, stem, truths
+from betavae.data.files import DataError, files_in_folder, files_in_zip
+from betavae.data.images import Box, load_pictures
 
 FRAME = (178, 218)  # width, height of CelebA's aligned frame
 CROP = (15, 35, 163, 183)  # left, top, right, bottom: the frame's centre 148x148
@@ -25,10 +32,11 @@ def face_box(width: int, height: int) -> Box:
 
 
 class CelebA:
-    """`root` holds img_align_celeba/ or img_align_celeba.zip, and the two lists if there are any.
+    """`root` holds img_align_celeba/ or img_align_celeba.zip, and the two lists if there are any;
+    so does a folder below it.
 
     images      uint8 (N, 3, 64, 64): the frame's centre 148x148, resized
-    attributes  bool (N, 40), or None without list_attr_celeba.txt
+    attributes  bool (N, 40), or None without list_attr_celeba.txt or .csv
     split       "train", "validation", "test" or "all"
     Raises DataError naming what is missing. Broken pictures, pictures in no split and rows without
     a picture are counted in a warning and left out.
@@ -40,24 +48,22 @@ class CelebA:
         if split not in (*SPLITS, "all"):
             raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}, all.")
         root = Path(root)
-        folder, archive = root / "img_align_celeba", root / "img_align_celeba.zip"
-        if folder.is_dir():
-            files = files_in_folder(folder)
-        elif archive.is_file():
-            files = files_in_zip(archive)
-        else:
-            raise DataError(f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip.")
-        partition = _read_partition(root / "list_eval_partition.txt", [f.name for f in files])
+        copy = find_copy(root)
+        listing = files_in_folder if copy.pictures.is_dir() else files_in_zip
+        # The lists know no folders: Kaggle's copy has one within another.
+        files = [replace(f, name=Path(f.name).name) for f in listing(copy.pictures)]
+        partition = _read_partition(copy.partition, root, [f.name for f in files])
         if split != "all":
             _warn_of_pictures_in_no_split([f.name for f in files], partition)
-            files = [f for f in files if partition.get(f.name) == SPLITS[split]]
+            files = [f for f in files if partition.get(stem(f.name)) == SPLITS[split]]
         if not files:
             raise DataError(f"{root} holds no picture of the split {split!r}.")
         self.split = split
-        self.images, self.names = load_pictures(files, face_box, f"celeba-{split}", root, progress)
-        self.attribute_names, self.attributes = _read_attributes(
-            root / "list_attr_celeba.txt", self.names
+        beside = copy.pictures.parent
+        self.images, self.names = load_pictures(
+            files, face_box, f"celeba-{split}", beside, progress
         )
+        self.attribute_names, self.attributes = _read_attributes(copy.attributes, self.names)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,48 +73,58 @@ class CelebA:
         return self.images[indices]
 
 
-def _read_partition(path: Path, names: list[str]) -> dict[str, int]:
-    if path.is_file():
+def _read_partition(path: Path | None, root: Path, names: list[str]) -> dict[str, int]:
+    """The number of the split of each picture, by its stem."""
+    if path:
+        rows = read_list(path).rows
         try:
-            rows = (line.split() for line in path.read_text().splitlines() if line.strip())
-            partition = {name: int(part) for name, part in rows}
+            partition = {key: _number(row.values) for key, row in rows.items()}
         except ValueError as error:
             raise DataError(f"{path}: each line must be 'FILE NUMBER' ({error}).") from error
-        _count_rows_without_picture(path, set(partition), set(names))
+        listed = {key: row.name for key, row in rows.items()}
+        _count_rows_without_picture(path, listed, {stem(name) for name in names})
         return partition
-    warnings.warn(f"{path} is missing: the official split by file number is used.", stacklevel=3)
+    warnings.warn(
+        f"{root} has no list_eval_partition.txt: the official split by file number is used.",
+        stacklevel=3,
+    )
     partition = {}
-    for name in names:
-        number = Path(name).stem
-        if number.isdigit():
-            partition[name] = (int(number) >= FIRST_VALIDATION) + (int(number) >= FIRST_TEST)
+    for key in map(stem, names):
+        if key.isdecimal():
+            partition[key] = (int(key) >= FIRST_VALIDATION) + (int(key) >= FIRST_TEST)
     return partition
 
 
-def _read_attributes(path: Path, names: list[str]) -> tuple[list[str], Tensor | None]:
+def _number(values: list[str]) -> int:
+    """A row's one value, such as 2 or 2.0."""
+    (value,) = values
+    number = float(value)
+    if number != int(number):
+        raise ValueError(f"{value} is no whole number")
+    return int(number)
+
+
+def _read_attributes(path: Path | None, names: list[str]) -> tuple[list[str], Tensor | None]:
     """Attribute names and bool (N, 40) in the order of `names`; ([], None) without the file."""
-    if not path.is_file():
+    if path is None:
         return [], None
-    lines = path.read_text().splitlines()
-    attribute_names = lines[1].split() if len(lines) > 1 else []
-    table = {}
-    for number, line in enumerate(lines[2:], start=3):
-        if not line.strip():
-            continue
-        name, *values = line.split()
-        if len(values) != len(attribute_names):
+    listed = read_list(path)
+    columns = listed.columns
+    for row in listed.rows.values():
+        if len(row.values) != len(columns):
             raise DataError(
-                f"{path}, line {number}: {len(values)} values, not {len(attribute_names)}."
+                f"{path}, line {row.line}: {len(row.values)} values, not {len(columns)}."
             )
-        table[name] = [value == "1" for value in values]
-    missing = [name for name in names if name not in table]
+    missing = [name for name in names if stem(name) not in listed.rows]
     if missing:
         raise DataError(f"{path} has no row for {len(missing)} pictures, such as {missing[0]}.")
-    return attribute_names, torch.tensor([table[name] for name in names])
+    rows = [listed.rows[stem(name)] for name in names]
+    told = np.array([truths(path, row, columns) for row in rows], bool)  # faster than torch
+    return columns, torch.from_numpy(told)
 
 
 def _warn_of_pictures_in_no_split(names: list[str], partition: dict[str, int]) -> None:
-    lost = [name for name in names if partition.get(name) not in SPLITS.values()]
+    lost = [name for name in names if partition.get(stem(name)) not in SPLITS.values()]
     if lost:
         warnings.warn(
             f"{len(lost)} pictures are in no split, such as {lost[0]}; they are left out.",
@@ -116,11 +132,11 @@ def _warn_of_pictures_in_no_split(names: list[str], partition: dict[str, int]) -
         )
 
 
-def _count_rows_without_picture(path: Path, listed: set[str], present: set[str]) -> None:
-    absent = listed - present
+def _count_rows_without_picture(path: Path, listed: dict[str, str], present: set[str]) -> None:
+    absent = listed.keys() - present
     if absent:
         warnings.warn(
-            f"{path.name} lists {len(absent)} pictures that are not there, such as {min(absent)}; "
-            "they are left out.",
+            f"{path.name} lists {len(absent)} pictures that are not there, such as "
+            f"{listed[min(absent)]}; they are left out.",
             stacklevel=4,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from pathlib import Path
 
 from torch import Tensor
 
-from betavae.data.images import DataError, centre_square, files_in_folder, load_pictures
+from betavae.data.files import DataError, files_in_folder
+from betavae.data.images import centre_square, load_pictures
 
 VALIDATION_SHARE = 0.1
 
@@ -48,5 +50,7 @@ class ImageFolder:
 
 
 def _held_out(name: str) -> bool:
-    digest = hashlib.sha256(name.encode()).digest()
+    # Macs take names apart, é into e and ´: put together, they are split alike everywhere.
+    whole = unicodedata.normalize("NFC", name)
+    digest = hashlib.sha256(whole.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < VALIDATION_SHARE

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
-import os
-import stat
 import struct
 import warnings
 import zipfile
@@ -14,88 +10,35 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae.errors import reason
+from betavae.data import cache, photos
+from betavae.data.files import DataError, PictureFile
+from betavae.data.photos import PhotoError
 from betavae.machine.cores import cores
 
 SIZE = 64  # every model here sees 64x64 pictures, as in the paper
-DECODER = f"pillow-bicubic-{SIZE}-v1"  # part of the cache key: change it when the pixels change
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+DECODER = f"pillow-bicubic-{SIZE}-v2"  # part of the cache key: change it when the pixels change
 
-# What Pillow and zipfile raise for damaged, encrypted or unheard-of files.
+# What reading a file or an archive's member raises, and `decode` of what it holds.
 DAMAGED = (
+    PhotoError,
     OSError,
     ValueError,
-    SyntaxError,
     EOFError,
     RuntimeError,  # an encrypted member; NotImplementedError, for a compression, is one too
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
-    Image.DecompressionBombError,
 )
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
-
-
-class DataError(RuntimeError):
-    """The data on disk are not what was expected; the message says what is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """One encoded picture, in a folder or in a zip archive."""
-
-    name: str  # as the attribute and partition lists spell it
-    path: Path  # the file itself, or the archive that holds it
-    member: str | None  # its name inside the archive
-    stamp: tuple[int, int]  # (bytes, modification time or CRC): goes into the cache key
-
-    def read(self, archive: zipfile.ZipFile | None) -> bytes:
-        if self.member is None:
-            return self.path.read_bytes()
-        assert archive is not None
-        return archive.read(self.member)
-
-
-def files_in_folder(folder: Path) -> list[PictureFile]:
-    """All pictures below `folder`, sorted by name. Raises DataError where there are none."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            status = path.stat()
-            name = path.relative_to(folder).as_posix()
-            found.append(PictureFile(name, path, None, (status.st_size, status.st_mtime_ns)))
-    if not found:
-        raise DataError(f"{folder} holds no picture ({', '.join(SUFFIXES)}).")
-    return found
-
-
-def files_in_zip(path: Path) -> list[PictureFile]:
-    """All pictures in the archive, sorted by name; raises DataError for one that cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [i for i in archive.infolist() if i.filename.lower().endswith(SUFFIXES)]
-    except (zipfile.BadZipFile, struct.error, RuntimeError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a complete zip archive ({reason(error)}); download it again."
-        ) from error
-    if not infos:
-        raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)}).")
-    if any(info.flag_bits & 1 for info in infos):
-        raise DataError(f"{path} is encrypted; unpack it into the folder {path.with_suffix('')}.")
-    infos.sort(key=lambda info: info.filename)
-    return [
-        PictureFile(Path(i.filename).name, path, i.filename, (i.file_size, i.CRC)) for i in infos
-    ]
 
 
 def centre_square(width: int, height: int) -> Box:
@@ -138,18 +81,14 @@ def load_pictures(
     """
     key = hashlib.sha256(f"{DECODER}|{crop_name}".encode())
     for file in files:
-        key.update(f"|{file.name}|{file.stamp}".encode())
-    folder = _cache_folder(cache_beside)
-    stem = f"{crop_name}-{key.hexdigest()[:20]}"
-    pixels_path, names_path = folder / f"{stem}.npy", folder / f"{stem}.txt"
-    paths = (pixels_path, names_path)
-    if not all(path.exists() for path in paths):
-        pixels, names = _decode_all(files, crop, progress)
-        _write_cache(pixels_path, names_path, pixels, names)
-    if all(path.exists() for path in paths):  # not where the disk is full or read-only
-        names = names_path.read_text().splitlines()
-        # Mode "c" maps copy-on-write: processes share one copy, and none can damage the file.
-        pixels = np.load(pixels_path, mmap_mode="c")
+        key.update(f"|{file.name}|{file.stamp}".encode(errors="surrogateescape"))
+    stored = cache.Cache(cache_beside, f"{crop_name}-{key.hexdigest()[:20]}")
+    found = stored.read(files)
+    if found is None:
+        decoded = _decode_all(files, crop, progress)
+        stored.write(*decoded)
+        found = stored.read(files) or decoded  # not there where the disk is full or read-only
+    pixels, names = found
     _warn_of_broken(files, names)
     return torch.from_numpy(pixels), names
 
@@ -157,11 +96,10 @@ def load_pictures(
 def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
     archive = zipfile.ZipFile(files[0].path) if files[0].member else None
 
-    def decode(file: PictureFile) -> np.ndarray | None:
+    def small(file: PictureFile) -> np.ndarray | None:
         try:
-            with Image.open(io.BytesIO(file.read(archive))) as picture:
-                upright = ImageOps.exif_transpose(picture)
-                return np.asarray(crop_and_resize(upright, crop(*upright.size)))
+            upright = photos.decode(file.read(archive))
+            return np.asarray(crop_and_resize(upright, crop(*upright.size)))
         except DAMAGED:
             return None
 
@@ -169,7 +107,7 @@ def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
     names = []
     with ThreadPoolExecutor(max_workers=cores()) as pool:
         decoded = tqdm(
-            zip(files, pool.map(decode, files), strict=True),
+            zip(files, pool.map(small, files), strict=True),
             total=len(files),
             desc="decoding pictures",
             unit="picture",
@@ -192,31 +130,3 @@ def _warn_of_broken(files: list[PictureFile], names: list[str]) -> None:
     if broken:
         shown = ", ".join(broken[:3]) + (" ..." if len(broken) > 3 else "")
         warnings.warn(f"{len(broken)} pictures cannot be decoded, left out: {shown}", stacklevel=4)
-
-
-def _cache_folder(beside: Path) -> Path:
-    """Beside the data where that can be written, otherwise the user's cache folder."""
-    own = beside / ".betavae-cache"
-    user = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "betavae"
-    # A folder marked read-only stays untouched even where root could write to it.
-    writable = beside.stat().st_mode & stat.S_IWUSR and os.access(beside, os.W_OK)
-    return own if writable and (own.is_dir() or not own.exists()) else user
-
-
-def _write_cache(pixels_path: Path, names_path: Path, pixels: np.ndarray, names: list[str]) -> None:
-    """Write both files whole or not at all: a half-written cache must never be read."""
-    pixels_part, names_part = (
-        path.with_suffix(f"{path.suffix}.{os.getpid()}.part") for path in (pixels_path, names_path)
-    )
-    try:
-        pixels_part.parent.mkdir(parents=True, exist_ok=True)
-        with open(pixels_part, "wb") as stream:
-            np.save(stream, pixels)
-        names_part.write_text("\n".join(names))
-        os.replace(names_part, names_path)
-        os.replace(pixels_part, pixels_path)  # last: where it is, its names are too
-    except OSError as error:
-        warnings.warn(f"The decoded pictures could not be cached: {error}", stacklevel=4)
-        for part in (pixels_part, names_part):
-            with contextlib.suppress(OSError):  # its folder may be none
-                part.unlink()

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from betavae.data.images import SIZE, DataError
 
 PUBLISHED = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+MOST = 2**24  # pictures: 8 GB of memory, a bit a pixel
 CHUNK = 4096  # pictures unpacked at a time: the published file is 3 GB unpacked
 
 
@@ -41,9 +42,8 @@ def read_grid(path: Path, names: tuple[str, ...], progress: bool = True) -> Stor
     expected = f"expected {PUBLISHED} or a file of its structure"
     try:
         with zipfile.ZipFile(path) as archive:
-            with archive.open("latents_classes.npy") as stream:
-                classes = np.lib.format.read_array(stream, allow_pickle=False)
-            sizes = _grid_sizes(classes, names, f"{path}: {expected}")
+            classes = _read_classes(archive, names, f"{path}: {expected}")
+            sizes = _grid_sizes(classes, f"{path}: {expected}")
             with archive.open("imgs.npy") as stream:
                 bits = _read_bits(stream, math.prod(sizes), f"{path}: {expected}", progress)
     except FileNotFoundError as error:
@@ -66,12 +66,40 @@ def read_grid(path: Path, names: tuple[str, ...], progress: bool = True) -> Stor
     return StoredGrid(sizes, bits)
 
 
-def _grid_sizes(classes: np.ndarray, names: tuple[str, ...], complaint: str) -> tuple[int, ...]:
-    if classes.ndim != 2 or classes.shape[1] != 1 + len(names) or not len(classes):
+def _read_classes(archive: zipfile.ZipFile, names: tuple[str, ...], complaint: str) -> np.ndarray:
+    """The whole array; its header is asked first, as it may claim more than any memory holds."""
+    info = archive.getinfo("latents_classes.npy")
+    with archive.open(info) as stream:
+        shape, _, dtype = _read_header(stream)
+    if dtype.kind not in "biuf":
+        raise DataError(f"{complaint}: latents_classes cannot be read as numbers: it is {dtype}.")
+    if len(shape) != 2 or shape[1] != 1 + len(names) or not shape[0]:
         raise DataError(
             f"{complaint}: latents_classes must be (N, {1 + len(names)}) for colour, "
-            f"{', '.join(names)}; it is {classes.shape}."
+            f"{', '.join(names)}; it is {shape}."
         )
+    if math.prod(shape) * dtype.itemsize > info.file_size:
+        raise DataError(f"{complaint}: latents_classes claims {shape[0]:,} rows and holds fewer.")
+    if shape[0] > MOST:
+        raise DataError(f"{complaint}: {shape[0]:,} pictures are more than {MOST:,}, the limit.")
+    with archive.open(info) as stream:
+        classes = np.lib.format.read_array(stream, allow_pickle=False)
+    if dtype.kind == "f" and not (np.isfinite(classes).all() and (classes % 1 == 0).all()):
+        raise DataError(f"{complaint}: latents_classes must count 0, 1, 2 ...; some are fractions.")
+    return classes.astype(np.int64)
+
+
+def _read_header(stream) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is in Fortran's order, and type, of npy formats 1 to 3."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    if version not in ((2, 0), (3, 0)):  # 3 is 2 with names of fields in UTF-8: there are none
+        raise ValueError(f"npy format {'.'.join(map(str, version))} is unknown")
+    return np.lib.format.read_array_header_2_0(stream)
+
+
+def _grid_sizes(classes: np.ndarray, complaint: str) -> tuple[int, ...]:
     sizes = tuple(int(size) for size in classes.max(0)[1:] + 1)
     complete = len(classes) == math.prod(sizes)
     if not complete or not np.array_equal(classes[:, 1:], np.indices(sizes).reshape(5, -1).T):
@@ -84,15 +112,14 @@ def _grid_sizes(classes: np.ndarray, names: tuple[str, ...], complaint: str) -> 
 
 def _read_bits(stream, count: int, complaint: str, progress: bool) -> np.ndarray:
     """The array `imgs` from its npy stream, chunk by chunk."""
-    version = np.lib.format.read_magic(stream)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, fortran, dtype = read_header(stream)
-    if shape != (count, SIZE, SIZE) or fortran or dtype != np.uint8:
+    shape, fortran, dtype = _read_header(stream)
+    if shape != (count, SIZE, SIZE) or dtype not in (np.uint8, np.bool_):
         raise DataError(
             f"{complaint}: imgs must be {(count, SIZE, SIZE)} of uint8; it is {shape} of {dtype}."
+        )
+    if fortran:
+        raise DataError(
+            f"{complaint}: imgs is stored in Fortran's order; save np.ascontiguousarray(imgs)."
         )
     bits = np.empty((count, SIZE * SIZE // 8), np.uint8)
     bar = tqdm(total=count, desc="reading pictures", unit="picture", disable=not progress)

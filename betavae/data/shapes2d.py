@@ -97,10 +97,7 @@ class Shapes2D:
 
     def index(self, factors: Tensor) -> Tensor:
         """The reverse of `factors`."""
-        place = torch.zeros(len(factors), dtype=torch.int64)
-        for column, size in zip(factors.unbind(1), self.factor_sizes, strict=True):
-            place = place * size + column
-        return place
+        return torch.from_numpy(np.ravel_multi_index(factors.T.numpy(), self.factor_sizes))
 
 
 def outline(shape: str) -> np.ndarray:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from joblib import cpu_count
 
 
 def cores() -> int:
-    """Those that this process may use: two threads on the one core that `taskset` leaves wait for
-    each other, and train many times slower than one."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Those that this process may use: two threads on the one core that `taskset` or a container's
+    quota leaves wait for each other, and train many times slower than one."""
+    return cpu_count()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 # Light and colour are what a face model codes first, and CelebA's annotators were not asked about
 # them; these are measured on the picture itself.
 PICTURE_STATISTICS = ("brightness", "background brightness", "warm colours", "light from the left")
 
-# A latent stands for an attribute that it tells by this AUROC, so much better than any other does.
+# A latent tracks one attribute: it tells it by this AUROC, so much better than any other latent.
 TELLING, LEADING = 0.65, 0.03
 
 
@@ -75,20 +76,13 @@ def auroc(codes: Tensor, attributes: Tensor) -> Tensor:
     their mean rank. 0.5 is chance; below it the latent runs the other way. An attribute that all
     or none have gets 0.5.
     """
-    ranks = torch.stack([_mean_ranks(column) for column in codes.T], dim=1).double()
+    ranks = torch.from_numpy(rankdata(codes.cpu().numpy(), axis=0)).to(codes.device)
     positive = attributes.double()
     count = positive.sum(0)  # (A,)
     rank_sum = ranks.T @ positive  # (L, A)
     pairs = count * (len(codes) - count)
     area = (rank_sum - count * (count + 1) / 2) / pairs.clamp_min(1)
     return torch.where(pairs > 0, area, torch.full_like(area, 0.5)).float()
-
-
-def _mean_ranks(column: Tensor) -> Tensor:
-    """Ranks from 1, equal values sharing the mean of theirs."""
-    _, groups, counts = column.unique(return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    return (last - (counts.double() - 1) / 2)[groups]
 
 
 def best_latents(codes: Tensor, attributes: Tensor, names: list[str]) -> dict[str, dict]:
@@ -117,7 +111,7 @@ def stands_for(best: dict) -> bool:
 
 
 def attribute_latents(best: dict[str, dict]) -> list[int]:
-    """The latents that stand for an attribute, from what `best_latents` gives.
+    """The latents that track one attribute, from what `best_latents` gives.
 
     A latent counts once, however many attributes it leads in: "male" and "wearing lipstick" are
     told by the same one. That an attribute has *one* latent is what MIG asks of a factor; its

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from betavae.metrics.codes import Alike, Codes, Encoded
@@ -53,20 +55,12 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[Any, bool]:
     The paper descends by Adagrad (rate 1e-2); L-BFGS on standardised features ends at the same
     optimum, in a second. A penalty of 1e-5 keeps the optimum finite where classes are separable.
     """
-    scale = StandardScaler().fit(x)
-    model = LogisticRegression(C=1e5, max_iter=1000, tol=1e-4)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e5, max_iter=1000, tol=1e-4))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(scale.transform(x), y)
+        model.fit(x, y)
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    return lambda points: model.predict(scale.transform(points)), converged
-
-
-def confusion(y: np.ndarray, guess: np.ndarray, count: int) -> np.ndarray:
-    """(true, guessed) counts."""
-    table = np.zeros((count, count), int)
-    np.add.at(table, (y, guess), 1)
-    return table
+    return model.predict, converged
 
 
 def beta_vae(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]:
@@ -85,7 +79,7 @@ def beta_vae(encoded: Encoded, generator: np.random.Generator) -> dict[str, Any]
     )
     model = LogisticRegression(max_iter=1000).fit(x, y)
     return {
-        **_accuracies(confusion(y_test, model.predict(x_test), len(every))),
+        **_accuracies(confusion_matrix(y_test, model.predict(x_test), labels=every)),
         "train_accuracy": float(model.score(x, y)),
         "protocol": "dlib",
         "pairs": PAIRS,
@@ -110,7 +104,7 @@ def beta_vae_paper(encoded: Encoded, generator: np.random.Generator) -> dict[str
             for pool, points in [(encoded.train, TRAIN), (encoded.test, TEST)]
         )
         guess, converged = fit(x, y)
-        table = confusion(y_test, guess(x_test), len(chosen))
+        table = confusion_matrix(y_test, guess(x_test), labels=range(len(chosen)))
         total, all_converged = total + table, all_converged and converged
         scores.append(float(np.trace(table) / table.sum()))
     return {

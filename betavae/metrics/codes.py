@@ -53,6 +53,15 @@ class Encoded:
     test: Codes
     sizes: tuple[int, ...]
 
+    def varying(self, keep: Sequence[int] = ()) -> Encoded:
+        """Without the factors that have one value, but for those in `keep`: nothing can tell them,
+        and no mean over factors may count them."""
+        left = [k for k, size in enumerate(self.sizes) if size > 1 or k in keep]
+        if len(left) == len(self.sizes):
+            return self
+        train, test = (Codes(pool.factors[:, left], pool.codes) for pool in (self.train, self.test))
+        return Encoded(train, test, tuple(self.sizes[k] for k in left))
+
 
 def encode(
     code_function: CodeFunction,

@@ -21,9 +21,9 @@ from betavae.model import VAE
 PROTOCOL = (
     "posterior means decoded without noise, the whole validation split; PSNR = -10 log10 of the "
     "mean squared error over all pictures and pixels in [0, 1]; KL and -log p in nats a picture; "
-    f"a latent is active from {ACTIVE_NATS} nats of mean KL; it stands for an attribute that its "
-    f"mean tells by an AUROC of {TELLING} or more, {LEADING} better than any other latent's; PCA "
-    "fitted to training pictures"
+    f"a latent is active from {ACTIVE_NATS} nats of mean KL; it tracks an attribute if the AUROC "
+    f"of its posterior mean is at least {TELLING}, and at least {LEADING} higher than that of any "
+    "other latent; PCA fitted to training pictures"
 )
 PCA_PICTURES = 12_000  # enough that the 32nd component is stable, and it fits in memory
 # Two runs of one protocol on one machine agree exactly; other machines' kernels round otherwise.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from betavae.metrics.codes import Encoded
@@ -39,13 +40,11 @@ def explicitness(encoded: Encoded, generator: np.random.Generator) -> dict[str, 
     chance. Parts: `per_factor` (F,).
     """
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
-    scale = StandardScaler().fit(train.codes)
-    x, x_test = scale.transform(train.codes), scale.transform(test.codes)
     areas = []
     for factor in range(len(encoded.sizes)):
         y, y_test = train.factors[:, factor], test.factors[:, factor]
-        model = LogisticRegression(max_iter=200).fit(x, y)
-        probability = model.predict_proba(x_test)
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+        probability = model.fit(train.codes, y).predict_proba(test.codes)
         seen = [c for c in model.classes_ if 0 < (y_test == c).mean() < 1]
         columns = [list(model.classes_).index(c) for c in seen]
         hit = np.stack([y_test == c for c in seen], axis=1)

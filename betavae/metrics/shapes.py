@@ -59,10 +59,15 @@ def evaluate_shapes(
         "curves": {
             f"{kind}, {label}": accuracy_against_pairs(encoded, factors, seed)
             for kind, encoded in (("means", means), ("samples", samples))
-            for label, factors in FACTOR_CHOICES.items()
+            for label, factors in _varying(means.sizes).items()
         },
-        "classifier": accuracy_against_steps(means, FACTOR_CHOICES["4 factors"], seed),
+        "classifier": accuracy_against_steps(means, _varying(means.sizes)["4 factors"], seed),
     }
+
+
+def _varying(sizes: Sequence[int]) -> dict[str, list[int]]:
+    """FACTOR_CHOICES without the factors of one value."""
+    return {label: [k for k in chosen if sizes[k] > 1] for label, chosen in FACTOR_CHOICES.items()}
 
 
 def flat_scores(result: dict[str, Any]) -> dict[str, float]:

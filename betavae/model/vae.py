@@ -12,7 +12,7 @@ from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_model
-from torch import Tensor, nn
+from torch import Tensor, channels_last, nn
 
 from betavae.errors import reason
 from betavae.model.decoders import conv_decoder, mlp_decoder
@@ -63,9 +63,13 @@ class VAE(
     ):
         super().__init__()
         if architecture not in ARCHITECTURES:
-            raise ValueError(f"architecture {architecture!r} is none of {', '.join(ARCHITECTURES)}")
+            raise ValueError(
+                f"architecture is {architecture!r}; it must be one of {', '.join(ARCHITECTURES)}."
+            )
         if likelihood not in LIKELIHOODS:
-            raise ValueError(f"likelihood {likelihood!r} is none of {', '.join(LIKELIHOODS)}")
+            raise ValueError(
+                f"likelihood is {likelihood!r}; it must be one of {', '.join(LIKELIHOODS)}."
+            )
         self.channels, self.latents = channels, latents
         self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents)
         self.likelihood = LIKELIHOODS[likelihood]()
@@ -93,19 +97,19 @@ class VAE(
         if os.path.isdir(name_or_path):
             check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
-            raise WeightsError(f"{name_or_path} is not a folder, nor a name like 'user/repo'.")
+            raise WeightsError(f"{name_or_path} is neither a folder nor a name like 'user/repo'.")
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
             raise WeightsError(f"{name_or_path}: the weight file is damaged ({error}).") from error
         except (EntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
             raise WeightsError(
-                f"{name_or_path} is neither a folder here nor a model that the Hub gave: "
+                f"{name_or_path} is not a folder here, and the Hub did not give such a model: "
                 f"{reason(error)}"
             ) from error
         except (RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{name_or_path}: weights and config disagree: {reason(error)}"
+                f"{name_or_path}: the weights do not fit config.json: {reason(error)}"
             ) from error
         except Exception as error:  # those of the HTTP client, which changes with the Hub's library
             raise WeightsError(
@@ -141,7 +145,8 @@ class VAE(
             )
         vae = cls(**arguments)
         load_model(vae, path)
-        return vae.eval()
+        # Channels last: a CPU's convolutions are 1.3 to 2 times as fast.
+        return vae.eval().to(memory_format=channels_last)
 
 
 def digest(path: Path) -> str:

@@ -56,3 +56,35 @@ def codes(value: Any, latents: int) -> Tensor:
                     f"Each latent must be finite and between -{LARGEST:g} and {LARGEST:g}."
                 )
     return torch.tensor(rows, dtype=torch.float32)
+
+
+def latents(value: Any, count: int) -> list[int]:
+    """Some of a model's `count` latents by index, each at most once -> as they were sent."""
+    if not isinstance(value, list) or len(value) > count:
+        raise Refused(f"Send a list of at most {count} latents.")
+    chosen = [whole_number(latent, 0, count - 1, "A latent") for latent in value]
+    if len(set(chosen)) != len(chosen):
+        raise Refused("Send each latent once.")
+    return chosen
+
+
+def locked(value: Any, sizes: dict[str, int]) -> dict[str, dict[int, float]]:
+    """{model: {latent: value}} as JSON has it, the latents as text -> the same, checked.
+
+    sizes  each model's number of latents
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > len(sizes):
+        raise Refused("Send the locked latents of each model.")
+    found: dict[str, dict[int, float]] = {}
+    for name, kept in value.items():
+        size = sizes[model_name(name, sizes)]
+        if not isinstance(kept, dict) or len(kept) > size:
+            raise Refused("Send the locked latents of each model.")
+        if not all(isinstance(key, str) and key.isdecimal() and len(key) < 6 for key in kept):
+            raise Refused("A locked latent is named by its number.")
+        numbers = latents([int(latent) for latent in kept], size)
+        values = codes(list(kept.values()), len(kept))[0].tolist() if kept else []
+        found[name] = dict(zip(numbers, values, strict=True))
+    return found

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
+from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
@@ -45,6 +46,7 @@ class Studio:
         expected = os.environ.get("BETAVAE_EXPECTED", " ".join(EXPECTED)).split()
         self.bundles, self.problems = bundles.survey(expected, added)
         self._tunings: dict[str, Tuning] = {}
+        self._names: dict[str, dict[int, Name]] = {}
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
@@ -134,8 +136,20 @@ class Studio:
         output: str = "mean",
         values: Tensor = STRIP_VALUES,
     ) -> Tensor:
-        """What each latent does from here: (len(latents), 7, C, 64, 64)."""
+        """What each latent does from here: (len(latents), len(values), C, 64, 64)."""
         return self.engine.strips(name, code[None], latents, values, output)[0]
+
+    def latent_names(self, name: str) -> dict[int, Name]:
+        """What each latent of a model is called, by its index; a tenth of a second the first time
+        for a model of 2D shapes."""
+        if name not in self._names:
+            bundle = self.bundles[name]
+            directions = None
+            if self.data(name) == "shapes2d" and bundle.vae.channels == 1:
+                codes = bundle.codes[:64]
+                directions = factor_directions(codes, self.decode(name, codes))
+            self._names[name] = name_latents(bundle.latents, directions)
+        return self._names[name]
 
     def reconstruct(self, name: str, picture: Image.Image) -> Reconstruction:
         """Encode a 64x64 picture and decode its posterior mean."""
@@ -163,13 +177,41 @@ class Studio:
         return {name: bundle.codes[index] for name, bundle in self.bundles.items()}
 
     @torch.inference_mode()
-    def random_face(self, names: list[str], generator: torch.Generator) -> dict[str, Tensor]:
+    def random_face(
+        self,
+        names: list[str],
+        generator: torch.Generator,
+        locked: dict[str, dict[int, float]] | None = None,
+    ) -> dict[str, Tensor]:
         """A face drawn from the prior of the first model, and the others' codes of that face.
 
         Latents of two models have nothing in common, so the same numbers would be two faces.
+
+        locked  {model: {latent: the value that it keeps}}
         """
-        first, *others = names
-        vae = self.bundles[first].vae
-        code = torch.randn(vae.latents, generator=generator)
-        face = self.decode(first, code[None])
-        return {first: code} | {other: self.encode(other, face).mean[0].clone() for other in others}
+        first = names[0]
+        code = torch.randn(self.bundles[first].vae.latents, generator=generator)
+        return self.same_face(first, keeping(code, locked, first), names, locked)
+
+    @torch.inference_mode()
+    def same_face(
+        self,
+        name: str,
+        code: Tensor,
+        names: list[str],
+        locked: dict[str, dict[int, float]] | None = None,
+    ) -> dict[str, Tensor]:
+        """The picture that one model makes of its code (L,), as each of `names` codes it."""
+        face = self.decode(name, code[None])
+        return {name: code} | {
+            other: keeping(self.encode(other, face).mean[0].clone(), locked, other)
+            for other in names
+            if other != name
+        }
+
+
+def keeping(code: Tensor, locked: dict[str, dict[int, float]] | None, name: str) -> Tensor:
+    """The same code (L,), with the locked latents of the model at their values."""
+    for latent, value in (locked or {}).get(name, {}).items():
+        code[latent] = value
+    return code

@@ -96,14 +96,17 @@ def run_grid(runs: list[Planned], workers: int, scheduler: str | None = None) ->
                 name = futures[future].folder.name
                 bar.set_postfix_str(name)
                 if not future.result():
-                    raise TrainingError(f"{name} was stopped; the same command goes on with it.")
+                    raise TrainingError(
+                        f"{name} was stopped. Run the same command again to continue."
+                    )
                 bar.update()
         except BrokenProcessPool as error:
             raise TrainingError(
-                "A run's process was killed, perhaps for want of memory; the same command goes on."
+                "A run's process was killed, perhaps because the memory was full. Run the same "
+                "command again to continue."
             ) from error
         except KeyboardInterrupt as error:  # each worker got it too, and saves its run
-            raise TrainingError("Stopped; the same command goes on where it was.") from error
+            raise TrainingError("Stopped. Run the same command again to continue.") from error
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]

@@ -8,6 +8,12 @@ from typing import Any
 from betavae.training.config import fresh_rounds
 
 USUAL = 256_000  # pictures seen in a run of the study; a longer run is another kind of model
+PARTS = (  # of a kind's name: see `who`
+    "How to read a name: *conv* or *mlp* is the network, convolutional or fully connected. *1.28 "
+    f"M pictures*: trained on 1.28 million pictures, not on {USUAL:,}. *Grown*: the model first "
+    "learns a few latents, then its unused latents start again. *Grown by 1, then 6*: one of them "
+    "starts again, later six more. *Parts of 3,000*: each part of this growth takes 3,000 steps."
+)
 
 
 def by_kind(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -46,6 +52,13 @@ def who(row: dict[str, Any]) -> str:
     if is_long(row):
         parts.append(f"{pictures(row) / 1e6:.3g} M pictures")
     return ", ".join(parts)
+
+
+def named_chart(chart: str) -> str:
+    """For people: "means, 4 factors" -> "posterior means, 4 factors"."""
+    code, _, factors = chart.partition(", ")
+    named = {"means": "posterior means", "samples": "samples of the posterior"}
+    return f"{named.get(code, code)}, {factors}"
 
 
 def row_kind(row: dict[str, Any]) -> str:

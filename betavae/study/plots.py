@@ -1,5 +1,5 @@
 """The study as pictures: the paper's metric against L, the sweep over β, rate and distortion, and
-what latents answer to."""
+what latents respond to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from matplotlib import pyplot as plt
 
 from betavae.bundles.bundle import Bundle
 from betavae.data.shapes2d import SHAPE_NAMES
+from betavae.metrics.direction import with_arrow
 from betavae.metrics.shapes import TITLES
-from betavae.study.kinds import USUAL
+from betavae.study.kinds import USUAL, named_chart
 from betavae.study.summary import HEADLINE, PAPER
 from betavae.views.tuning import LARGEST, Tuning
 
@@ -32,6 +33,13 @@ STYLE = {
 }
 
 
+def draw(summary: dict[str, Any], folder: Path) -> None:
+    """A study's three figures, as its report shows them."""
+    curves(summary, folder / "curves.png")
+    sweep(summary, folder / "sweep.png")
+    rate_distortion(summary, folder / "rate-distortion.png")
+
+
 def curves(summary: dict[str, Any], path: Path) -> None:
     """Accuracy against L, a panel a set of factors and kind of code; bands are all seeds."""
     charts = summary["curves"]
@@ -41,10 +49,14 @@ def curves(summary: dict[str, Any], path: Path) -> None:
         for panel, (title, lines) in zip(np.atleast_1d(panels), charts.items(), strict=True):
             for who in (who for who in colours if who in lines):
                 _band(panel, lines[who]["pairs"], lines[who], who, colours[who])
-            panel.set(xscale="log", title=title, xlabel="L, pairs a point", ylim=(0, 1.02))
+            panel.set(title=named_chart(title), xlabel="L, the number of pairs averaged")
+            panel.set_xscale("log", base=2)
+            panel.set(ylim=(0, 1.02))
+            lengths = next(iter(lines.values()))["pairs"]
+            panel.set_xticks(lengths, [str(length) for length in lengths], fontsize=7)
             for objective in HEADLINE:
                 panel.axhline(PAPER[objective] / 100, ls=":", c="grey", lw=1)
-        np.atleast_1d(panels)[0].set_ylabel("accuracy; dotted: the paper's VAE and β-VAE")
+        np.atleast_1d(panels)[0].set_ylabel("accuracy ↑ (dotted: the paper's β-VAE and VAE)")
         handles, labels = np.atleast_1d(panels)[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
         figure.subplots_adjust(bottom=0.27, wspace=0.08)
@@ -72,12 +84,13 @@ def sweep(summary: dict[str, Any], path: Path) -> None:
                 panel.plot(point["log_beta_norm"], point[name], "o", c="C0", alpha=0.35, ms=4)
             xs = sorted(at)
             panel.plot(xs, [np.mean(at[x]) for x in xs], "-", c="C0")
-            panel.set(title=title, xlabel="log β_norm = log(β·M/N)")
+            panel.set(title=with_arrow(title, name), xlabel="log β_norm = log(β·M/N)")
             above = panel.secondary_xaxis(
                 "top", functions=(lambda x: x + np.log(4096 / 10), lambda x: x - np.log(4096 / 10))
             )
             above.set_xticks(np.log(betas), [f"{beta:g}" for beta in betas])
             above.tick_params(labelsize=7)
+            above.set_xlabel("β", fontsize=7)
         figure.savefig(path)
         plt.close(figure)
 
@@ -107,11 +120,11 @@ def rate_distortion(summary: dict[str, Any], path: Path) -> None:
                 vmin=0,
                 vmax=max(p["mig"] for p in summary["sweep"]),
             )
-        figure.colorbar(drawn, label="MIG")
-        panel.set(xlabel="rate: KL, nats", ylabel="distortion: -log p(x|z), nats")
+        figure.colorbar(drawn, label="MIG ↑")
+        panel.set(xlabel="rate: KL, nats", ylabel="distortion: −log p(x|z), nats ↓")
         if any(map(_long, summary["sweep"])):
             panel.set_title(f"dark edge: trained on more than {USUAL:,} pictures", fontsize=9)
-        for handle in panel.legend(frameon=False).legend_handles:
+        for handle in panel.legend(frameon=False, title="objective").legend_handles:
             handle.set(
                 facecolor="grey", edgecolor="none", array=None
             )  # its colour would be the MIG of one run
@@ -120,7 +133,7 @@ def rate_distortion(summary: dict[str, Any], path: Path) -> None:
 
 
 def tunings(bundles: list[Bundle], found: list[Tuning], path: Path) -> None:
-    """The paper's Figure 7A: three rows a model (place, size, turn), a column an active latent."""
+    """The paper's Figure 7A: three rows a model (position, size, rotation), a column a latent."""
     columns = max(2, *(len(bundle.active) for bundle in bundles))
     height = 3.3 * len(bundles)
     with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 7}):
@@ -134,7 +147,7 @@ def tunings(bundles: list[Bundle], found: list[Tuning], path: Path) -> None:
                 column[0].set_title(latent.label.replace(" · ", "\n"), fontsize=7)
             for panel in panels[:, len(bundle.active) :].flat:
                 panel.axis("off")
-            for panel, name in zip(panels[:, 0], ("place", "size", "turn"), strict=True):
+            for panel, name in zip(panels[:, 0], ("position", "size", "rotation"), strict=True):
                 panel.set_ylabel(name)
         handles, labels = panels[1, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower right", ncols=3, frameon=False)

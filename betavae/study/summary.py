@@ -111,8 +111,8 @@ def choose_run(source: Path) -> tuple[Path, dict[str, Any] | None]:
     ]
     if len(runs) < 3:
         raise CheckpointError(
-            f"{source} is no run folder, and of {source}-seed* {len(runs)} are measured: three or "
-            "more are needed to choose among."
+            f"{source} is not a run folder. To choose among seeds, three or more measured folders "
+            f"{source}-seed* are needed; there are {len(runs)}."
         )
     best, scores = choose_seed(runs)
     found = {run["config"]["seed"]: round(s, 4) for run, s in zip(runs, scores, strict=True)}
@@ -164,6 +164,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "learning_rate": config["learning_rate"],
         "warm_up": config["warm_up"],
         "decay": config["decay"],
+        "precision": config["precision"],
         "growth": config.get("growth", 0),
         "fresh_latents": fresh_rounds(config),
         "code_version": group[0]["code_version"],

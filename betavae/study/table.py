@@ -50,8 +50,13 @@ def rows(study: dict[str, Any]) -> list[list[str]]:
 
 
 def markdown(study: dict[str, Any]) -> str:
-    """The table for README.md."""
-    head, *body = rows(study)
+    """The table for a report."""
+    return as_markdown(rows(study))
+
+
+def as_markdown(table: list[list[str]]) -> str:
+    """A head and its rows as a table of Markdown."""
+    head, *body = table
     lines = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -68,15 +73,16 @@ def table_text(study: dict[str, Any]) -> str:
 
 def _row(title: str, found: dict[str, Any]) -> list[str]:
     paper = f"{found['paper']:.2f}" if found.get("paper") else "–"
-    cells = [_cell(found["scores"].get(name), name in PER_CENT) for name, _ in COLUMNS]
+    cells = [cell(found["scores"].get(name), name in PER_CENT) for name, _ in COLUMNS]
     return [title, str(len(found["seeds"])), paper, *cells]
 
 
-def _cell(score: dict[str, Any] | None, per_cent: bool) -> str:
+def cell(score: dict[str, Any] | None, per_cent: bool, digits: int | None = None) -> str:
     """Mean ± standard deviation over seeds, and in brackets the mean of the better half."""
     if score is None:
         return "–"
-    scale, digits = (100, 1) if per_cent else (1, 3)
+    scale, usual = (100, 1) if per_cent else (1, 3)
+    digits = usual if digits is None else digits
     text = f"{score['mean'] * scale:.{digits}f}"
     if len(score["values"]) == 1:
         return text

@@ -67,7 +67,7 @@ def read(run: Path) -> dict[str, Any]:
             f"{path} is damaged and cannot be resumed ({reason(error)})."
         ) from error
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path} holds no checkpoint but a {type(state).__name__}.")
+        raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(state).__name__}.")
     return state
 
 

@@ -62,7 +62,7 @@ class TrainingConfig:
                 )
         foreign = self.objective_settings.keys() - settings(OBJECTIVES[self.objective]).keys()
         if foreign:
-            raise ValueError(f"{min(foreign)} is no setting of the objective {self.objective}.")
+            raise ValueError(f"{min(foreign)} is not a setting of the objective {self.objective}.")
         for name in ("latents", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
@@ -76,17 +76,17 @@ class TrainingConfig:
         grown = self.growth * max(3, 2 * len(self.fresh_latents))
         if self.growth and grown >= self.steps:
             raise ValueError(
-                f"To grow takes {grown} steps, in parts of {self.growth}, and leaves none of "
-                f"{self.steps} for the objective: --growth must be smaller, or the steps more."
+                f"Growth in parts of {self.growth} steps takes {grown} steps, and none of "
+                f"{self.steps} is left for the objective: use a smaller --growth or more --steps."
             )
         if self.fresh_latents and not (self.growth and min(self.fresh_latents) > 0):
             told = ", ".join(map(str, self.fresh_latents))
             raise ValueError(
-                f"fresh_latents is {told}; it must be 1 or more, and only latents of a run with "
-                "growth start afresh."
+                f"fresh_latents is {told}; it must be 1 or more, and it is only for runs with "
+                "growth."
             )
         if self.growth and self.objective == "capacity":
-            raise ValueError("capacity lets the code grow by itself: growth must be 0 with it.")
+            raise ValueError("The objective capacity lets the code grow already: growth must be 0.")
 
     @property
     def fresh_starts(self) -> dict[int, int | None]:

@@ -9,13 +9,15 @@ import warnings
 from tqdm import tqdm
 
 from betavae.machine.allocator import keep_freed_blocks
-from betavae.training import checkpoints
-from betavae.training.monitor import Pace, figures, history_row, save_picture
-from betavae.training.run import Run
+from betavae.training import checkpoints, monitor
+from betavae.training.monitor import Pace
 
 
-def train(run: Run, validation, pace: Pace | None = None) -> None:
+def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
     """Train `run` to its last step. Ctrl-C and SIGTERM save and return with a message.
+
+    shows  what a run shows of itself: `figures`, `history_row` and `save_picture` of this module;
+           a run is a Run, or whatever else they know and has its steps and its `save`
 
     A checkpoint that cannot be written in between is a warning, and is tried again later; at the
     end it is an error.
@@ -38,9 +40,9 @@ def train(run: Run, validation, pace: Pace | None = None) -> None:
             run.seconds += time.perf_counter() - began
             bar.update()
             if run.step % 10 == 0:
-                bar.set_postfix(figures(run), refresh=False)
+                bar.set_postfix(shows.figures(run), refresh=False)
             if run.step % pace.history_steps == 0 or run.step == run.config.steps:
-                run.history.append(history_row(run, validation))
+                run.history.append(shows.history_row(run, validation))
                 run.recent.clear()
             if not run.processes.first:
                 continue
@@ -48,11 +50,11 @@ def train(run: Run, validation, pace: Pace | None = None) -> None:
                 _save_or_warn(run)
                 last_save = time.monotonic()
             if time.monotonic() - last_picture > pace.picture_seconds:
-                save_picture(run, validation)
+                shows.save_picture(run, validation)
                 last_picture = time.monotonic()
     if run.processes.first:
         run.save()
-        save_picture(run, validation)
+        shows.save_picture(run, validation)
         if stop.requested and run.step < run.config.steps:
             print(f"Stopped after step {run.step}; go on with --resume ({run.folder})")
 
@@ -77,7 +79,7 @@ class _StopRequest:
             signal.signal(number, handler)
 
 
-def _save_or_warn(run: Run) -> None:
+def _save_or_warn(run) -> None:
     try:
         run.save()
     except (checkpoints.CheckpointError, OSError) as error:

@@ -35,26 +35,31 @@ def evaluating(vae: VAE) -> Iterator[None]:
         vae.train()
 
 
-def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
+def mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Column by column."""
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def figures(run: Run) -> dict[str, str]:
-    mean = _mean(run.recent[-10:])
+    recent = mean(run.recent[-10:])
     speed = run.step * run.config.batch_size / max(run.seconds, 1e-9)
     return {
-        "reconstruction": f"{mean['reconstruction']:.0f} nats",
-        "KL": f"{mean['kl']:.1f} nats",
+        "reconstruction": f"{recent['reconstruction']:.0f} nats",
+        "KL": f"{recent['kl']:.1f} nats",
         "pictures/s": f"{speed:.0f}",
     }
 
 
-def history_row(run: Run, validation) -> dict[str, float]:
+def recent_means(run) -> dict[str, float]:
+    """The terms since the last row of history, averaged over steps and processes."""
     device = run.processes.device
-    means = {
+    return {
         name: run.processes.average(torch.tensor(value, device=device)).item()
-        for name, value in _mean(run.recent).items()
+        for name, value in mean(run.recent).items()
     }
+
+
+def history_row(run: Run, validation) -> dict[str, float]:
     with evaluating(run.vae):
         validated = validate(run.vae, validation)
     return {
@@ -62,7 +67,7 @@ def history_row(run: Run, validation) -> dict[str, float]:
         "seconds": round(run.seconds, 1),
         "pictures": run.step * run.config.batch_size,
         "learning_rate": run.learning_rate(run.step - 1),
-        **means,
+        **recent_means(run),
         **{f"validation_{name}": value for name, value in validated.items()},
     }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from betavae.model import VAE
 from betavae.training.distributed import Processes
@@ -33,31 +35,43 @@ class Setting:
 SETTINGS = tuple(Setting(p, m) for m in ("channels_last", "contiguous") for p in ("fp32", "bf16"))
 
 
-def pictures_per_second(vae: VAE, setting: Setting, batch_size: int, device: torch.device) -> float:
-    """Forward and backward passes of the reconstruction term on random pictures, in a copy."""
-    vae = copy.deepcopy(vae).to(device, memory_format=setting.layout).train()
+def negative_log_likelihood(vae: VAE, images: Tensor) -> Tensor:
+    """The reconstruction term of images (N, C, 64, 64) in [0, 1], summed."""
+    return -vae(images)[1].log_prob(images).sum()
+
+
+def pictures_per_second(
+    model: nn.Module,
+    setting: Setting,
+    batch_size: int,
+    device: torch.device,
+    loss: Callable[..., Tensor] = negative_log_likelihood,
+) -> float:
+    """Forward and backward passes of `loss(model, images)` on random pictures, in a copy."""
+    model = copy.deepcopy(model).to(device, memory_format=setting.layout).train()
     own = torch.Generator().manual_seed(0)  # the global one goes into checkpoints: leave it alone
-    images = torch.rand(batch_size, vae.channels, 64, 64, generator=own).to(device)
+    images = torch.rand(batch_size, model.channels, 64, 64, generator=own).to(device)
     images = images.contiguous(memory_format=setting.layout)
     start = 0.0
     for step in range(SETTLING_STEPS + TIMED_STEPS):
         if step == SETTLING_STEPS:
             _finish(device)
             start = time.perf_counter()
-        vae.zero_grad()
+        model.zero_grad()
         with setting.autocast(device):
-            _, likelihood = vae(images)
-        likelihood.log_prob(images).sum().neg().backward()
+            value = loss(model, images)
+        value.backward()
     _finish(device)
     return TIMED_STEPS * batch_size / (time.perf_counter() - start)
 
 
 def fastest_setting(
-    vae: VAE,
+    model: nn.Module,
     batch_size: int,
     processes: Processes,
     precision: str = "auto",
     memory_format: str = "auto",
+    loss: Callable[..., Tensor] = negative_log_likelihood,
 ) -> Setting:
     """The fastest of the settings that the two wishes ("auto" or a name) leave open.
 
@@ -75,7 +89,7 @@ def fastest_setting(
     small = min(batch_size, 64)  # bf16 without hardware support takes seconds a step: keep it short
     speeds = [0.0]
     if processes.first:
-        speeds = [pictures_per_second(vae, s, small, processes.device) for s in wanted]
+        speeds = [pictures_per_second(model, s, small, processes.device, loss) for s in wanted]
     return wanted[processes.first_says(speeds.index(max(speeds)))]
 
 

@@ -13,14 +13,12 @@ from betavae.machine.version import code_version
 from betavae.model import VAE, Likelihood, Posterior
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.training import checkpoints, growth
+from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
 from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
 from betavae.training.distributed import Processes
+from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
-
-
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; the message names the step and what is left."""
 
 
 class _Pass(nn.Module):
@@ -40,14 +38,8 @@ class Run:
     """A run folder and all the state that the next step depends on."""
 
     def __init__(self, folder: Path, config: TrainingConfig, data, processes: Processes):
-        if len(data) < config.batch_size:
-            raise TrainingError(
-                f"{len(data)} pictures are too few for batches of {config.batch_size}."
-            )
-        if config.batch_size % processes.count:
-            raise TrainingError(
-                f"A batch of {config.batch_size} cannot be shared by {processes.count} processes."
-            )
+        refuse_batches(config.batch_size, data, processes)
+        self.order = Order(len(data), config.batch_size, config.seed)
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
         self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
@@ -118,12 +110,7 @@ class Run:
         state = checkpoints.read(folder)
         with checkpoints.unpacking(folder):
             config = TrainingConfig(**state["config"])
-            pictures = state.get("pictures", len(data))  # earlier checkpoints do not say
-        if pictures != len(data):
-            raise TrainingError(
-                f"{folder} was trained on {pictures} pictures, not {len(data)}: a resumed run "
-                "keeps its data; give it those, or start again in another folder."
-            )
+        refuse_other_data(folder, state, data)
         run = cls(folder, config, data, processes)
         with checkpoints.unpacking(folder):
             run._restore(state)
@@ -136,22 +123,13 @@ class Run:
         what one would; the order of an epoch follows from the seed and the step alone.
         """
         config, size = self.config, self.config.batch_size
-        epoch, position = divmod(self.step, len(self.data) // size)
-        order = self._order(epoch)[position * size : (position + 1) * size]
+        order = self.order.batch(self.step)
         flip = torch.rand(size, generator=self.generator) < 0.5
         noise = torch.randn(size, config.latents, generator=self.generator)
         order, flip, noise = (self.processes.share(t) for t in (order, flip, noise))
-        images = self.data.batch(order)
-        if config.flips:
-            images = torch.where(flip[:, None, None, None], images.flip(-1), images)
+        images = pictures(self.data, order, flip if config.flips else None)
         images = images.to(self.processes.device, non_blocking=True).float() / 255
         return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
-
-    def _order(self, epoch: int) -> Tensor:
-        if getattr(self, "_epoch", None) != epoch:
-            seeded = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-            self._epoch, self._permutation = epoch, torch.randperm(len(self.data), generator=seeded)
-        return self._permutation
 
     def learning_rate(self, step: int) -> float:
         return learning_rate(self.config, step)
@@ -208,17 +186,4 @@ class Run:
         return self.processes.count * value
 
     def _diverged(self, what: str) -> TrainingError:
-        """What happened, where the last checkpoint is if there is one, and what to do.
-
-        To resume is no way out: a resumed run keeps the settings that it diverged with.
-        """
-        saved = checkpoints.saved_step(self.folder)
-        if saved is None:
-            kept, where = "there is no checkpoint", "again"
-        else:
-            kept = f"the last checkpoint is {self.folder / checkpoints.NAME}, of step {saved}"
-            where = "again in another folder"
-        return TrainingError(
-            f"{what} at step {self.step}, and {kept}: start {where} with a smaller --learning-rate "
-            "or a longer --warm-up."
-        )
+        return diverged(what, self.folder, self.step)

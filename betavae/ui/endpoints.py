@@ -28,8 +28,9 @@ def build(studio: Studio) -> None:
     def decode(
         latents: list[list[float]], model: str, output: str = "mean", seed: int = 0
     ) -> list[str]:
-        """Decode codes. latents: a list of codes, each with a number per latent; model: its name;
-        output: 'mean' or 'sample' of p(x|z). Returns a PNG data URI (64x64) a code."""
+        """Decode codes. latents: a list of codes, each a list with one number per latent; model:
+        the model's name; output: the 'mean' of p(x|z), or a 'sample' drawn with the seed. Returns
+        one picture per code: a PNG data URI, 64x64."""
         name = checks.model_name(model, studio.names)
         codes = checks.codes(latents, studio.bundles[name].vae.latents)
         seed = checks.whole_number(seed, 0, 2**31, "The seed")
@@ -39,8 +40,9 @@ def build(studio: Studio) -> None:
     def traverse(
         latents: list[float], model: str, latent: int, frames: int = 8, output: str = "mean"
     ) -> dict[str, Any]:
-        """Set one latent of a code to evenly spaced values from -3 to 3. Returns the values, a PNG
-        data URI a value, and the latent's label."""
+        """Traverse one latent: set it to evenly spaced values from -3 to 3 and decode. latents: one
+        code; latent: which one, from 0; frames: how many values. Returns the latent's label, the
+        values, and one frame per value: a PNG data URI, 64x64."""
         name = checks.model_name(model, studio.names)
         latent_count = studio.bundles[name].vae.latents
         codes = checks.codes(latents, latent_count)
@@ -55,8 +57,9 @@ def build(studio: Studio) -> None:
         }
 
     def encode(path: str | None, model: str) -> dict[str, Any]:
-        """Find and align the face in a photo and encode it. Returns mean, log_variance and KL per
-        latent (nats), and whether a face was found."""
+        """Find the face in a photo, align it and encode it. Returns per latent the posterior's
+        mean, log_variance and kl (nats). aligned: whether a face was found; if not, the photo's
+        centre is used."""
         name = checks.model_name(model, studio.photo_names)
         crop, found = _crop(path)
         posterior = studio.encode(name, to_tensor(crop)[None].float() / 255)
@@ -68,8 +71,9 @@ def build(studio: Studio) -> None:
         }
 
     def reconstruct(path: str | None, model: str) -> dict[str, Any]:
-        """Find and align the face in a photo, encode and decode it. Returns the crop and the
-        reconstruction (PNG data URIs), PSNR (dB), SSIM and KL (nats)."""
+        """Find the face in a photo, align it, encode it and decode it. Returns the crop and the
+        reconstruction (PNG data URIs, 64x64), psnr (dB, higher is better), ssim (higher is better)
+        and kl (nats). aligned: whether a face was found; if not, the photo's centre is used."""
         name = checks.model_name(model, studio.photo_names)
         crop, found = _crop(path)
         made = studio.reconstruct(name, crop)

@@ -13,14 +13,17 @@ from betavae.ui.tabs import compare, reconstruct, training, traverse
 
 CSS = Path(__file__).with_name("page.css")
 KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
-HEADER = """<header class="masthead"><h1>See disentanglement</h1>
+HEADER = """<header class="masthead"><a class="skip" data-place="0" href="#sliders-0">To the sliders
+</a><a class="skip" data-place="1" href="#sliders-1">To the right model's sliders</a>
+<h1>See disentanglement</h1>
 <p>A face is a handful of numbers. Drag one, and watch what it means.</p></header>"""
 FOOTER = (
-    "Face weights trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) (Liu et "
-    "al., ICCV 2015), for **non-commercial research** only; no picture of it is part of this app, "
-    "all faces shown are decoder output. Attribute names are its annotators' words. 2D shapes are "
-    "rendered here, after [dSprites](https://github.com/google-deepmind/dsprites-dataset). "
-    "Reproduces [β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
+    "The face models were trained on [CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) "
+    "(Liu et al., ICCV 2015) and are for **non-commercial research** only. No CelebA picture is "
+    "part of this app: the faces are decoder output. The names of the attributes are those of "
+    "CelebA's annotators. The 2D shapes are drawn by this app, like those of "
+    "[dSprites](https://github.com/google-deepmind/dsprites-dataset). The app reproduces "
+    "[β-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (Higgins et al., ICLR 2017)."
 )
 
 
@@ -41,15 +44,15 @@ def build(studio: Studio) -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(KEEP_SECONDS, KEEP_SECONDS),
     ) as demo:
-        gr.HTML(HEADER)
+        gr.HTML(HEADER, elem_id="header")
         for problem in studio.problems.values():
             gr.HTML(notice(problem, wrong=True))
         if studio.names:
             with gr.Tabs(selected="traverse") as tabs:
                 with gr.Tab("Traverse", id="traverse"):
-                    shown = traverse.build(studio)
+                    board = traverse.build(studio)
                 with gr.Tab("Reconstruct", id="reconstruct"):
-                    reconstruct.build(studio, shown, tabs)
+                    reconstruct.build(studio, board, tabs)
                 with gr.Tab("Compare", id="compare"):
                     compare.build(studio)
                 with gr.Tab("Training & metrics", id="training"):

@@ -26,7 +26,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from betavae.data.celeba import FRAME, SPLITS
-from betavae.data.images import files_in_zip
+from betavae.data.files import files_in_zip
 from betavae.faces import alignment as faces
 from betavae.faces import geometry
 from betavae.faces.detector import detect

@@ -45,7 +45,7 @@ function obey() {
   if (!root.hidden) want();
 }
 range.style.setProperty('--at', '50%');
-root.append(stage, make('div', {className: 'ends'}, make('span', {textContent: 'first'}), range,
-  make('span', {textContent: 'second'})), status);
+root.append(stage, make('div', {className: 'ends'}, make('span', {textContent: 'first face'}), range,
+  make('span', {textContent: 'second face'})), status);
 watch('value', obey);
 obey();

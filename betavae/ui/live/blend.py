@@ -16,10 +16,10 @@ from betavae.ui.parts.markup import notice
 from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
 
 INTRODUCTION = (
-    "**Blend two faces.** Upload a second photo, and slide from one face to the other: a straight "
-    "line between their two codes, decoded as you drag."
+    "**Blend two faces.** Upload a second photo and drag the slider from one face to the other. "
+    "Each picture is decoded from a point on the straight line between the two codes."
 )
-WAITING = notice("The first face is the one above.")
+WAITING = notice("The first face is the one you uploaded above.")
 
 
 def build(studio: Studio, found: gr.State) -> None:
@@ -47,7 +47,11 @@ def build(studio: Studio, found: gr.State) -> None:
             crop, face, _ = face_or_centre(open_upload(path))
         except PhotoError as error:
             return notice(str(error), wrong=True), {}
-        note = "" if face else notice("No face was found; the photo's centre is used.", wrong=True)
+        note = (
+            ""
+            if face
+            else notice("No face was found. The centre of the photo is used.", wrong=True)
+        )
         images = to_tensor(crop)[None].float() / 255
         codes = {name: studio.encode(name, images).mean[0].tolist() for name in studio.photo_names}
         return note, {"from": state["codes"], "to": codes, "at": time.time()}

@@ -1,8 +1,9 @@
 """The live board: pictures that follow the sliders at the screen's own rate.
 
 The sliders live in the browser. Each change asks the server function `frame` for the pictures of
-the codes that changed; board.js keeps only the newest wish and a few requests in flight, and drops
-answers older than the picture shown. No Gradio event runs and no file is written while dragging.
+the codes that changed; board/pictures.js keeps only the newest wish and a few requests in flight,
+and drops answers older than the picture shown. No Gradio event runs and no file is written while
+dragging. What the visitor does is one object in the browser; undo, snapshots and the link keep it.
 """
 
 from __future__ import annotations
@@ -15,35 +16,63 @@ import torch
 
 from betavae.serving import checks
 from betavae.serving.pictures import data_uri
-from betavae.serving.studio import Studio
+from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
+from betavae.ui.live.files import save_function
 from betavae.views.traversal import grid
+
+# One idea a file, joined in this order: each may use what stands before it, and functions of all.
+SCRIPTS = (
+    "state",  # what is shown, and the object that holds it
+    "parts",  # buttons, menus, icons
+    "pictures",  # from a code to a picture, and the previews
+    "rows",  # a slider a latent
+    "stage",  # pictures, captions, and the lens on the latent under the hand
+    "undo",
+    "tray",  # snapshots
+    "animate",
+    "link",  # the state in the address
+    "save",
+    "keys",
+    "bar",  # the buttons
+    "start",  # commands from the rest of the page, and the first face
+)
+STYLES = ("board", "rows", "bar")
+ENDS = STRIP_VALUES[[0, -1]]
 
 
 def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
     """The component. Set its value to a command: {"action": ..., "at": anything new}.
 
-    face    {"codes": {model: numbers}, "note": text, "models": names}: show this face, remember it
-            for the arrows; by these models, if none that is shown has a code of it
-    random, real, reset                              : for the models of the data that are shown a
-            new face, drawn or stored, or all latents at zero
-    show    {"models": names}                        : which models, side by side
-    output  {"output": "mean" | "sample"}            : which picture of p(x|z)
-    strips  {"strips": bool}                         : the strips under the sliders
+    face  {"codes": {model: numbers}, "note": text, "models": names}: show this face, remember it
+          for the arrows; by these models, if none that is shown has a code of it
+    show  {"models": names}: which models, side by side
     """
+    families = studio.families
     return live_html(
         "board",
         {"action": "start"},
-        server_functions(studio),
+        [*server_functions(studio)],
         elem_id,
+        scripts=[f"board/{name}.js" for name in SCRIPTS],
+        styles=[f"board/{name}.css" for name in STYLES],
         models=[describe(studio, name) for name in studio.names],
+        families=[
+            {"name": name, "title": studio.family_title(name), "word": _word(studio, models[0])}
+            for name, models in families.items()
+        ],
         first=studio.first_pair,
     )
 
 
+def _word(studio: Studio, name: str) -> str:
+    """What one picture of a model's data is called."""
+    return {"celeba": "face", "shapes2d": "shape"}.get(studio.data(name), "picture")
+
+
 def describe(studio: Studio, name: str) -> dict[str, Any]:
     """What the browser needs to draw a model's sliders, strongest latent first."""
-    bundle = studio.bundles[name]
+    bundle, called = studio.bundles[name], studio.latent_names(name)
     return {
         "name": name,
         "title": bundle.title,
@@ -52,6 +81,9 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
             {
                 "index": latent.index,
                 "label": latent.label,
+                "noun": called[latent.index].noun,
+                "low": called[latent.index].low,
+                "high": called[latent.index].high,
                 "kl": round(latent.kl, 2),
                 "active": latent.active,
                 "tracks": latent.tracked,
@@ -62,10 +94,10 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
 
 
 def server_functions(studio: Studio) -> list:
-    """frame, strips, real_face, random_face: each takes one JSON value and never raises.
-
-    An exception would reach the browser as `undefined`; a refusal travels as {"error": sentence}.
-    """
+    """frame, strips, real_face, random_face, same_face, save: each takes one JSON value and never
+    raises. An exception would reach the browser as `undefined`; a refusal travels as
+    {"error": sentence}."""
+    sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
     async def frame(request: dict) -> dict:
         """{"codes": {model: numbers}, "output", "seed"} -> {"pictures": {model: data URI}}."""
@@ -75,42 +107,64 @@ def server_functions(studio: Studio) -> list:
         return {"pictures": await studio.frames(wanted, output, seed)}
 
     def strips(request: dict) -> dict:
-        """{"codes": {model: numbers}, "output"} -> {"sheets": {model: data URI}}.
+        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends"} -> {"sheets":
+        {model: data URI}}.
 
-        A row an active latent, strongest first, and a column a value from -3 to 3.
+        A row a latent, and a column a value from -3 to 3; of `ends` only -3 and 3.
         """
         wanted = _codes(studio, request)
         output = checks.output(request.get("output", "mean"))
+        values = ENDS if request.get("ends") is True else STRIP_VALUES
+        rows = request.get("latents")
+        if not isinstance(rows, dict) or set(rows) != set(wanted):
+            raise checks.Refused("Name the latents of each model.")
         sheets = {}
         for name, code in wanted.items():
-            latents = [latent.index for latent in studio.bundles[name].active]
-            frames = studio.strips(name, code[0], latents, output)
-            sheets[name] = data_uri(grid(frames), quality=85) if latents else None
+            latents = checks.latents(rows[name], studio.bundles[name].vae.latents)
+            frames = studio.strips(name, code[0], latents, output, values) if latents else None
+            sheets[name] = None if frames is None else data_uri(grid(frames), quality=88)
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:
-        """A random stored validation picture, as a family's models code it -> {"codes", "note"}."""
+        """A random stored validation picture, as all models code it -> {"codes", "number"}."""
         index = int(torch.randint(studio.faces(), ()))
         codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
-        return {"codes": codes, "note": f"Validation picture {index}, as each model encodes it."}
+        return {"codes": codes, "number": index}
 
     def random_face(request: dict) -> dict:
-        """{"models": names} -> {"codes", "note"}: drawn from the first one's prior."""
-        names = request.get("models") if isinstance(request, dict) else None
-        if not isinstance(names, list) or not names:
-            raise checks.Refused("Name the models that are shown.")
-        names = [checks.model_name(name, studio.names) for name in names]
-        if len({studio.family(name) for name in names}) > 1:
-            raise checks.Refused("Models of different data cannot start from one picture.")
+        """{"models": names, "locked": {model: {latent: value}}} -> {"codes", "note"}: drawn from
+        the first one's prior, but for what is locked."""
+        names = _family(studio, request)
+        locked = checks.locked(request.get("locked"), sizes)
         generator = torch.Generator().manual_seed(torch.seed() % 2**63)
         # Also those that are not shown: one that is put beside it later shows the same picture.
         every = dict.fromkeys([*names, *studio.families[studio.family(names[0])]])
-        codes = studio.random_face(list(every), generator)
+        codes = studio.random_face(list(every), generator, locked)
         note = f"Drawn from the prior of {studio.title(names[0])}"
         note += ", then encoded by the other." if len(names) > 1 else "."
         return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
 
-    return [answering(f) for f in (frame, strips, real_face, random_face)]
+    def same_face(request: dict) -> dict:
+        """{"codes": {model: numbers}} -> {"codes"}: the first one's picture, as the other models of
+        its family code it."""
+        wanted = _codes(studio, request)
+        name, code = next(iter(wanted.items()))
+        codes = studio.same_face(name, code[0], studio.families[studio.family(name)])
+        return {"codes": {n: c.tolist() for n, c in codes.items() if n not in wanted}}
+
+    functions = (frame, strips, real_face, random_face, same_face, save_function(studio))
+    return [answering(f) for f in functions]
+
+
+def _family(studio: Studio, request: Any) -> list[str]:
+    """The models that a request names, all of one family."""
+    names = request.get("models") if isinstance(request, dict) else None
+    if not isinstance(names, list) or not names:
+        raise checks.Refused("Name the models that are shown.")
+    names = [checks.model_name(name, studio.names) for name in names]
+    if len({studio.family(name) for name in names}) > 1:
+        raise checks.Refused("Models of different data cannot start from one picture.")
+    return names
 
 
 def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:

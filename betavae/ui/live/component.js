@@ -24,10 +24,10 @@ function enlarge(image, canvas) {
 }
 
 // Gradio answers a lost network with nothing, and a question may hang: both are failures.
-function answered(question) {
+function answered(question, patience = PATIENCE) {
   let clock;
   const late = new Promise((_, reject) => {
-    clock = setTimeout(() => reject(new Error('no answer in time')), PATIENCE);
+    clock = setTimeout(() => reject(new Error('no answer in time')), patience);
   });
   return Promise.race([question, late]).finally(() => clearTimeout(clock)).then(answer => {
     if (!answer) throw new Error('no answer');

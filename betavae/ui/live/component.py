@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,28 @@ HERE = Path(__file__).parent
 IN_FLIGHT = 3  # over 80 ms of network one request at a time gives 10 frames a second, three give 33
 
 
-def live_html(name: str, value: Any, functions: list, elem_id: str, **props: Any) -> gr.HTML:
-    """An empty <div class=NAME> that NAME.js fills, NAME.css styles and `value` commands.
+def live_html(
+    name: str,
+    value: Any,
+    functions: list,
+    elem_id: str,
+    *,
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    **props: Any,
+) -> gr.HTML:
+    """An empty <div class=NAME> that scripts fill, styles dress and `value` commands.
 
-    functions  what the script may call as server.FUNCTION(one JSON value)
-    props      what it finds in `props`
+    functions  what the scripts may call as server.FUNCTION(one JSON value)
+    scripts    files beside this one, joined in this order; by default NAME.js alone
+    styles     the same for .css
+    props      what the scripts find in `props`
     """
     return gr.HTML(
         value,
         html_template=f"<div class='{name}'></div>",
-        css_template=_read("component.css") + _read(f"{name}.css"),
-        js_on_load=_read("component.js") + _read(f"{name}.js"),
+        css_template=_read("component.css", *(styles or [f"{name}.css"])),
+        js_on_load=_read("component.js", *(scripts or [f"{name}.js"])),
         server_functions=functions,
         in_flight=IN_FLIGHT,
         elem_id=elem_id,
@@ -30,5 +42,5 @@ def live_html(name: str, value: Any, functions: list, elem_id: str, **props: Any
     )
 
 
-def _read(file: str) -> str:
-    return (HERE / file).read_text()
+def _read(*files: str) -> str:
+    return "".join((HERE / file).read_text(encoding="utf-8") for file in files)

@@ -28,7 +28,7 @@ function buildFactor(factor, place) {
 function remember(name) {
   state.moved = name;
   for (const model of props.models) before[model.name] = bars[model.name].map(bar => bar.mean);
-  caption.textContent = `Marked: what has moved since you took hold of ${name}.`;
+  caption.textContent = `In colour: the latents that moved since you began to change ${name}.`;
 }
 
 function buildModel(model) {
@@ -43,7 +43,7 @@ function buildModel(model) {
     const row = make('div', {className: latent.active ? 'bar' : 'bar inactive'},
       make('span', {className: 'name', textContent: latent.label}), make('b', {}, was, fill), number);
     row.dataset.latent = latent.index;
-    row.title = `${latent.kl} nats; tells ${latent.tracks}`;
+    row.title = `KL ${latent.kl} nats; tracks ${latent.tracks || 'nothing'}`;
     bars[model.name][latent.index].row = row;
     return row;
   });
@@ -72,7 +72,7 @@ function show(name, answer) {
 const sprite = make('canvas', {width: SIZE, height: SIZE, className: 'sprite'});
 sprite.setAttribute('role', 'img');
 sprite.setAttribute('aria-label', 'The true picture');
-const caption = make('p', {className: 'caption', textContent: 'Drag a factor: in a disentangled code one bar answers.'});
+const caption = make('p', {className: 'caption', textContent: 'Drag a factor. In a disentangled code, one bar moves.'});
 caption.setAttribute('role', 'status');
 const stage = make('div', {className: 'models'});
 

@@ -24,21 +24,23 @@ def card(
     lines: list[str],
     second: Image.Image | None = None,
     items: Sequence[str] = (),
+    heading: str = "",
 ) -> str:
-    """A picture, perhaps with its difference from the truth beside it, its title, some lines of
-    figures, and a list."""
+    """A picture, perhaps with its difference from the original beside it, its title, some lines of
+    figures, and a list under its heading."""
     text = "".join(f"<span>{escape(line)}</span>" for line in lines)
     listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    beside = picture(second, f"{title}: difference") if second else ""
+    beside = picture(second, f"{title}: difference from the original") if second else ""
+    if listed:
+        listed = f"<span>{escape(heading)}</span><ul>{listed}</ul>"
     return (
         f'<figure><div class="pictures">{picture(image, title)}{beside}</div>'
-        f"<figcaption><b>{escape(title)}</b>{text}"
-        f"{f'<ul>{listed}</ul>' if listed else ''}</figcaption></figure>"
+        f"<figcaption><b>{escape(title)}</b>{text}{listed}</figcaption></figure>"
     )
 
 
 def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, float]]) -> str:
-    """The photo, small, with each face's box and number: what was looked at."""
+    """The photo, small, with each face's box and number."""
     small = photo.copy()
     small.thumbnail((480, 480))
     scale = small.width / photo.width
@@ -55,8 +57,8 @@ def overview(photo: Image.Image, boxes: Sequence[tuple[float, float, float, floa
             stroke_fill=(0, 0, 0),
         )
     return (
-        f'<figure class="overview">{picture(small, "What was looked at", lossless=False)}'
-        "<figcaption>What was looked at</figcaption></figure>"
+        f'<figure class="overview">{picture(small, "Faces found", lossless=False)}'
+        "<figcaption>Faces found</figcaption></figure>"
     )
 
 
@@ -85,7 +87,7 @@ def bar_chart(values: list[float], names: list[str], tips: list[str], title: str
         for value, name, tip in zip(values, names, tips, strict=True)
     )
     return (
-        f'<figure class="bar-chart"><figcaption>{escape(title)}; the tallest is {top:.2f}'
+        f'<figure class="bar-chart"><figcaption>{escape(title)}; the largest is {top:.2f}'
         f'</figcaption><div class="columns">{bars}</div></figure>'
     )
 
@@ -110,9 +112,9 @@ def scatter(points: dict[str, tuple[float, float]], x_title: str, y_title: str) 
         dots += f'<i style="{place}" title="{tip}">{number}</i>'
         names += f"<li><i>{number}</i> {escape(name)}</li>"
     return (
-        f'<figure class="scatter"><figcaption>↑ {escape(y_title)}</figcaption>'
+        f'<figure class="scatter"><figcaption>{escape(y_title)}</figcaption>'
         f'<div class="field">{"".join(marks)}{dots}</div>'
-        f"<figcaption>{escape(x_title)} →</figcaption><ol>{names}</ol></figure>"
+        f"<figcaption>{escape(x_title)}</figcaption><ol>{names}</ol></figure>"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from betavae.data.photos import PhotoError
+from betavae.data.photos import SRGB, PhotoError
 from betavae.faces.pasting import paste_back
 from betavae.serving import checks
 from betavae.serving.studio import Studio
@@ -21,10 +21,13 @@ from betavae.ui.parts.upload import open_upload
 SHOWN_SIDE = 1200  # longest, on the page; the download has the photo's own size
 CHANGE, FACE = "only what changed", "the whole face"
 INTRODUCTION = (
-    "**Paste back.** Edit your face in Traverse, come back, and put it into your photo. *Only what "
-    "changed* keeps the photo's detail; *the whole face* is the decoder's picture."
+    "**Put the edited face back into your photo.** Press *Edit in Traverse*, move some sliders and "
+    "come back here. *Only what changed* keeps the detail of your photo. *The whole face* replaces "
+    "your face with the decoder's picture."
 )
-NOT_THIS_FACE = "The sliders do not hold this face: press Edit in Traverse, change it, come back."
+NOT_THIS_FACE = (
+    "The sliders do not hold this face. Press Edit in Traverse, move a slider and come back."
+)
 # The board is in another tab: what its sliders say is read in the browser.
 READ_BOARD = """(codes, model, kind, state) =>
   [document.querySelector('#board .board')?.codes?.() ?? null, model, kind, state]"""
@@ -41,10 +44,12 @@ def build(studio: Studio, found: gr.State) -> None:
             model = gr.Dropdown(
                 [(studio.title(name), name) for name in names],
                 value=names[0],
-                label="As edited with",
+                label="Edited with",
                 elem_id="paste-model",
             )
-            kind = gr.Radio([CHANGE, FACE], value=CHANGE, label="Paste", elem_id="paste-kind")
+            kind = gr.Radio(
+                [CHANGE, FACE], value=CHANGE, label="What to paste", elem_id="paste-kind"
+            )
             button = gr.Button("Paste back", variant="primary", elem_id="paste-button")
         message = gr.HTML(elem_id="paste-message")
         compared = gr.ImageSlider(
@@ -63,7 +68,7 @@ def build(studio: Studio, found: gr.State) -> None:
         except (checks.Refused, PhotoError) as error:
             return nothing(notice(str(error), wrong=True))
         path = Path(tempfile.mkdtemp(dir=_cache())) / "edited.jpg"
-        after.save(path, quality=95)
+        after.save(path, quality=95, icc_profile=SRGB)
         shown = tuple(_at_most(picture, SHOWN_SIDE) for picture in (before, after))
         return (
             "",
@@ -92,7 +97,7 @@ def pasted(
     if not state:
         raise checks.Refused("Upload a photo first.")
     if state["matrix"] is None:
-        raise checks.Refused("No face was found in this photo; crop it by hand first.")
+        raise checks.Refused("No face was found in this photo. Crop it by hand first.")
     name = checks.model_name(name, studio.photo_names)
     latents = studio.bundles[name].vae.latents
     start, edited = (_sliders(codes, part, name, latents) for part in ("start", "edited"))
@@ -118,9 +123,9 @@ def _say_what_moved(studio: Studio, codes: dict, name: str, kind: str) -> None:
     ]
     if moved:
         edited = " or ".join(studio.title(other) for other in moved)
-        raise checks.Refused(f"{studio.title(name)} was not edited: choose {edited} above.")
+        raise checks.Refused(f"You did not edit with {studio.title(name)}. Choose {edited} above.")
     if kind == CHANGE:
-        raise checks.Refused("No slider has moved: press Edit in Traverse, change it, come back.")
+        raise checks.Refused("No slider has moved. Press Edit in Traverse, move one and come back.")
 
 
 def _sliders(codes: Any, part: str, name: str, latents: int) -> torch.Tensor:

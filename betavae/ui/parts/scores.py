@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from betavae.bundles.bundle import Bundle, BundleError
+from betavae.metrics.direction import BETTER, LEGEND, with_arrow
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.table import read_study
@@ -18,8 +19,8 @@ FACES = (  # score, heading, digits
     ("kl", "KL, nats", 1),
     ("elbo", "ELBO, nats", 0),
     ("active_latents", "Active latents", 0),
-    ("attribute_latents", "Stand for an attribute", 0),
-    ("pca_psnr", "PCA of as many, dB", 2),
+    ("attribute_latents", "Latents that track one attribute", 0),
+    ("pca_psnr", "PSNR of a PCA with as many components, dB", 2),
 )
 DIGITS = {  # of the scores of 2D shapes that are shown
     "beta-vae-paper": 3,
@@ -35,22 +36,18 @@ DIGITS = {  # of the scores of 2D shapes that are shown
 }
 SHAPES = tuple((score, TITLES[score], digits) for score, digits in DIGITS.items())
 GROWN = (
-    "“Grown”: a few latents are learned first and sorted by the objective; only then do the others "
-    "start, for what is left to tell; “grown by 1”: one of them, and the rest stay silent; "
-    "“then 6”: six more after it."
+    "“Grown” models first learn a few latents. Then their unused latents start again, to code what "
+    "is still missing. “Grown by 1”: only one latent starts again, and the others stay unused. "
+    "“Then 6”: six more start again after it."
 )
 FORESTS = (
-    "DCI asks which latents tell a factor: boosted trees that classify, as in disentanglement_lib, "
-    "or random forests that regress, as in Eastwood & Williams (2018) and in Lin et al. (2020)."
+    "DCI predicts each factor from the latents, in one of two ways: with boosted trees, as in "
+    "disentanglement_lib, or with random forests, as in Eastwood & Williams (2018) and in Lin et "
+    "al. (2020)."
 )
-SEEN = "Trained on, million pictures"
-# What better means; fewer nats or latents are neither better nor worse.
-BETTER = {
-    **dict.fromkeys(("psnr", "ssim", "elbo"), max),
-    **dict.fromkeys(("beta-vae-paper", "beta-vae", "factor-vae", "sap"), max),
-    **dict.fromkeys(("mig", "dci", "dci-forest"), max),
-    "reconstruction": min,
-}
+PLANE = "Lower left is better: a shorter code and a smaller error."
+SEEN = "Pictures seen in training, millions"
+BEST = f"{LEGEND} In colour: the best of its column."
 
 
 def chosen_models(studio: Studio, names: list[str]) -> str:
@@ -58,9 +55,11 @@ def chosen_models(studio: Studio, names: list[str]) -> str:
     scores = [studio.bundles[name].metrics["scores"] for name in names]
     lines = [["", *(studio.title(name) for name in names)]]
     for key, title, digits in _columns(studio, names):
-        lines.append([title, *(f"{score[key]:,.{digits}f}" for score in scores)])
+        lines.append(
+            [_unbroken(with_arrow(title, key)), *(f"{s[key]:,.{digits}f}" for s in scores)]
+        )
     lines.append([SEEN, *(_seen(studio.bundles[name]) for name in names)])
-    return table(lines, "few")
+    return f'{table(lines, "few")}<p class="reading">{LEGEND}</p>'
 
 
 def every_model(studio: Studio, names: list[str]) -> str:
@@ -68,7 +67,7 @@ def every_model(studio: Studio, names: list[str]) -> str:
     shapes = studio.data(names[0]) == "shapes2d"
     models = {studio.title(name): studio.bundles[name].metrics["scores"] for name in names}
     columns = _columns(studio, names)
-    lines = [["", *(title for _, title, _ in columns), SEEN]]
+    lines = [["", *(_unbroken(with_arrow(title, key)) for key, title, _ in columns), SEEN]]
     for name in names:
         bundle = studio.bundles[name]
         cells = (f"{bundle.metrics['scores'][k]:,.{d}f}" for k, _, d in columns)
@@ -84,7 +83,7 @@ def every_model(studio: Studio, names: list[str]) -> str:
         words = faces_verdict(models, base)
     if any(studio.bundles[name].config.get("training", {}).get("growth") for name in names):
         words.append(GROWN)
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in (BEST, *words))
     return (
         table(lines, "headline", marked)
         + f'<div class="verdict">{said}</div>'
@@ -106,13 +105,19 @@ def _plane(studio: Studio, names: list[str]) -> str:
     for name in names:
         found = studio.bundles[name].metrics["scores"]
         points[studio.title(name)] = (found["kl"], 1000 * found["mse"])
-    return scatter(points, "rate: KL, nats", "distortion: squared error × 1000")
+    drawn = scatter(points, "Rate: KL, nats", "Distortion: mean squared error × 1000")
+    return f'{drawn}<p class="reading">{PLANE}</p>'
 
 
 def _columns(studio: Studio, names: list[str]) -> list[tuple[str, str, int]]:
     """The scores that are shown; models of pictures without attributes have one fewer."""
     shown = SHAPES if studio.data(names[0]) == "shapes2d" else FACES
     return [s for s in shown if all(s[0] in studio.bundles[n].metrics["scores"] for n in names)]
+
+
+def _unbroken(title: str) -> str:
+    """The title with no arrow alone on a line."""
+    return title.replace(" ↑", "\u00a0↑").replace(" ↓", "\u00a0↓")
 
 
 def _seen(bundle: Bundle) -> str:

@@ -1,4 +1,4 @@
-"""What each latent of a model of 2D shapes answers to, drawn as the paper's Figure 7."""
+"""What each latent of a model of 2D shapes responds to, drawn as the paper's Figure 7."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from betavae.views.tuning import LARGEST
 LOW, MIDDLE, HIGH = ((29, 78, 216), (245, 245, 244), (234, 88, 12))
 WIDE, TALL = 100, 56
 ABOUT = (
-    "The mean of each latent over the picture (blue below nought, orange above), then by size and "
-    "by turn for each shape. A latent that stands for one factor varies in one plot, and there "
-    "along one direction."
+    "Each column is one latent. The map shows its posterior mean for each position of the shape "
+    "(blue: below zero, orange: above zero). The curves show its posterior mean for each size and "
+    "for each rotation. A latent that tracks one factor varies in one of these plots only; in the "
+    "map it varies along one direction."
 )
 
 
@@ -27,8 +28,8 @@ def tuning_view(studio: Studio, names: list[str]) -> str:
     key = "".join(f'<span class="shape{k}">{name}</span>' for k, name in enumerate(SHAPE_NAMES))
     models = "".join(_model(studio, name) for name in names)
     return (
-        f'<h3>What each latent answers to</h3><p>{ABOUT} <span class="shapes">{key}</span></p>'
-        f'<div class="tuning">{models}</div>'
+        f"<h3>What each latent responds to</h3><p>{ABOUT} One line per shape: "
+        f'<span class="shapes">{key}</span></p><div class="tuning">{models}</div>'
     )
 
 
@@ -36,10 +37,10 @@ def _model(studio: Studio, name: str) -> str:
     found = studio.tuning(name)
     latents = "".join(
         f"<figure><figcaption>{escape(_unbroken(latent.label))}</figcaption>"
-        f"{_map(found.place[latent.index], f'z{latent.index} by place')}"
-        f"{_curves(found.scale[latent.index], 'size', f'z{latent.index} by size')}"
-        f"{_curves(found.orientation[latent.index], 'turn', f'z{latent.index} by turn')}</figure>"
-        for latent in studio.bundles[name].active
+        f"{_map(found.place[k], f'z{k} by position')}"
+        f"{_curves(found.scale[k], 'size', f'z{k} by size')}"
+        f"{_curves(found.orientation[k], 'rotation', f'z{k} by rotation')}</figure>"
+        for k, latent in ((latent.index, latent) for latent in studio.bundles[name].active)
     )
     return f'<h4>{escape(studio.title(name))}</h4><div class="latents">{latents}</div>'
 

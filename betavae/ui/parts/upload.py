@@ -27,7 +27,7 @@ def photo_input(**options) -> gr.Image:
 def open_upload(path: str) -> Image.Image:
     """The uploaded photo, which is deleted within the hour. Raises PhotoError."""
     if not Path(path).exists():
-        raise PhotoError("Your photo was deleted, as promised; upload it once more to go on.")
+        raise PhotoError("Your photo has been deleted, as announced. Upload it again to go on.")
     return open_photo(path)
 
 

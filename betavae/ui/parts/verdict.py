@@ -19,17 +19,17 @@ def shapes_verdict(
                 served is one seed each
     """
     told = [
-        ("The most disentangled by MIG", "mig", max, 3, ""),
-        ("by DCI", "dci", max, 3, ""),
-        ("by the FactorVAE score", "factor-vae", max, 3, ""),
-        ("the best reconstruction", "reconstruction", min, 1, " nats"),
+        ("Best MIG", "mig", max, 3, ""),
+        ("Best DCI by boosted trees", "dci", max, 3, ""),
+        ("Best FactorVAE score", "factor-vae", max, 3, ""),
+        ("Best reconstruction", "reconstruction", min, 1, " nats"),
     ]
 
     def beats(scores: dict[str, float], base: dict[str, float]) -> bool:
         return scores["mig"] > base["mig"] and scores["reconstruction"] < base["reconstruction"]
 
-    claim = f"Better than {beta_vae} in reconstruction and in MIG"
-    means = f"In the mean over seeds, each of {USUAL:,} pictures, better in both"
+    claim = f"Better than {beta_vae} in both reconstruction and MIG"
+    means = f"Better in both on average over seeds, after {USUAL:,} training pictures"
     return [
         _bests(models, told),
         *_against(models, beta_vae, claim, beats),
@@ -54,15 +54,15 @@ def means_over_seeds(study: dict[str, Any]) -> Scored:
 def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
     """The same for models of faces: what it costs to keep few, strong latents.
 
-    Pictures without attributes have no latents that stand for one, and nothing is said of them.
+    Pictures without attributes have no latents that track one, and nothing is said of them.
     """
     known = set.intersection(*(set(scores) for scores in models.values()))
     counts = [c for c in ("active_latents", "attribute_latents") if c in known]
     told = [
-        ("The sharpest", "psnr", max, 2, " dB"),
-        ("the shortest code", "kl", min, 1, " nats"),
-        ("the fewest active latents", "active_latents", min, 0, ""),
-        ("the most latents that stand for an attribute", "attribute_latents", max, 0, ""),
+        ("Highest PSNR", "psnr", max, 2, " dB"),
+        ("Smallest KL", "kl", min, 1, " nats"),
+        ("Fewest active latents", "active_latents", min, 0, ""),
+        ("Most latents that track one attribute", "attribute_latents", max, 0, ""),
     ]
 
     def beats(scores: dict[str, float], base: dict[str, float]) -> bool:
@@ -70,9 +70,9 @@ def faces_verdict(models: Scored, beta_vae: str | None) -> list[str]:
         return sharper and all(scores[count] >= base[count] for count in counts)
 
     told = [line for line in told if line[1] in known]
-    claim = f"At least {CLEARLY:g} dB sharper than {beta_vae}, with as many active latents"
+    claim = f"PSNR at least {CLEARLY:g} dB above {beta_vae}, with no fewer active latents"
     if "attribute_latents" in known:
-        claim += " and as many that stand for an attribute"
+        claim += " and no fewer latents that track one attribute"
     return [_bests(models, told), *_against(models, beta_vae, claim, beats)]
 
 
@@ -101,7 +101,7 @@ def _bests(models: Scored, told) -> str:
         best = _read_best(figures, choose, digits)
         named = " and ".join(titles[k] for k in best)
         parts.append(f"{words}: {named} ({figures[best[0]]:,.{digits}f}{unit})")
-    return "; ".join(parts) + "."
+    return " ".join(f"{part}." for part in parts)
 
 
 def _against(models: Scored, beta_vae: str | None, claim: str, beats) -> list[str]:

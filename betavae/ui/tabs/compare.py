@@ -23,13 +23,19 @@ PICTURES = 8  # in a row
 MATCHED = 10  # latents
 MOST = 3  # models side by side
 INTRODUCTION = (
-    "**The same pictures, two codes or three.** Choose any models of one data set. Matched rows "
-    "show, for the strongest latents of the model that has the fewest active ones, the latent of "
-    "each other model that varies with it over the same pictures."
+    "**Two or three models, side by side.** Choose models of the same data set. Everything below "
+    "compares them on the same pictures."
 )
 HEAT = (
-    "How much each latent tells about each factor: the share I(z; v) / H(v) of the factor's "
-    "entropy, on 10,000 pictures. One dark cell in a row and in a column is what MIG rewards."
+    "How much information each latent carries about each factor: I(z; v) / H(v), in per cent of "
+    "the factor's entropy, measured on 10,000 pictures. In a disentangled code, one cell of each "
+    "row and one of each column stands out. MIG rewards this."
+)
+HEADS = [name.replace("orientation", "orien\u00adtation") for name in FACTOR_NAMES]  # may break
+PAIRED = (
+    "Each row begins with one latent of the model that has the fewest active latents. Beside it is "
+    "the latent of each other model that correlates most with it, over the same pictures. The "
+    "correlation is written below."
 )
 
 
@@ -38,7 +44,7 @@ def build(studio: Studio) -> None:
     gr.Markdown(INTRODUCTION)
     families = {data: names for data, names in studio.families.items() if len(names) > 1}
     if not families:
-        gr.Markdown("Two models of one data set are needed to compare; too few could be loaded.")
+        gr.Markdown("Comparing needs two models of the same data set. Fewer could be loaded.")
         return
     first = next(iter(families))
     with gr.Row(equal_height=True):
@@ -57,24 +63,24 @@ def build(studio: Studio) -> None:
             value=0,
             step=1,
             label="First picture",
-            info="Of the validation split, drawn from the stored codes.",
+            info=f"and the {PICTURES - 1} after it",
             min_width=220,
             elem_id="start",
         )
     with gr.Column(visible=first == "shapes2d", elem_id="factors-group") as factors_group:
-        gr.Markdown("### Factors: drag what is true, see what the codes say")
+        gr.Markdown("### Change the true factors and watch each code respond")
         factors = factors_view(studio, families.get("shapes2d", [])[:2])
     gr.Markdown("### Scores")
     scores = gr.HTML(elem_id="scores")
     heat = gr.HTML(elem_id="heat", visible=first == "shapes2d")
     tuned = gr.HTML(elem_id="tuning", visible=first == "shapes2d")
-    gr.Markdown("### The same pictures, reconstructed")
+    gr.Markdown("### Reconstructions of the same pictures")
     pictures = gr.HTML(elem_id="faces")
-    gr.Markdown("### Matched traversals, from −3 to 3")
+    gr.Markdown(f"### Matched traversals, from −3 to 3\n\n{PAIRED}")
     matched = gr.HTML(elem_id="matched")
     gr.Markdown("### KL per latent")
     bars = gr.HTML(elem_id="compare-bars")
-    gr.Markdown("### Every model of these data")
+    gr.Markdown("### All models of this data set")
     every = gr.HTML(elem_id="every")
 
     def show_pictures(one: str, two: str, three: str, index: int):
@@ -143,9 +149,10 @@ def _choice(studio: Studio, names: list[str], place: int) -> gr.Dropdown:
 
 def _heat_maps(studio: Studio, names: list[str]) -> str:
     maps = "".join(
-        heat_map(*_shares(studio.bundles[name]), FACTOR_NAMES, studio.title(name)) for name in names
+        heat_map(*_shares(studio.bundles[name]), HEADS, studio.title(name)) for name in names
     )
-    return f'<h3>Latent × factor</h3><p>{HEAT}</p><div class="heat-maps">{maps}</div>'
+    title = "Information between latents and factors"
+    return f'<h3>{title}</h3><p>{HEAT}</p><div class="heat-maps">{maps}</div>'
 
 
 def _shares(bundle: Bundle) -> tuple[np.ndarray, list[str]]:
@@ -160,7 +167,9 @@ def _pictures(studio: Studio, names: list[str], first: int) -> str:
     rows = ""
     for name in names:
         decoded = studio.decode(name, studio.bundles[name].codes[first : first + PICTURES])
-        image = picture(strip(decoded), f"{PICTURES} pictures by {studio.title(name)}", False)
+        image = picture(
+            strip(decoded), f"{PICTURES} reconstructions by {studio.title(name)}", False
+        )
         rows += f"<figure>{image}<figcaption>{escape(studio.title(name))}</figcaption></figure>"
     return f'<div class="strips wide">{rows}</div>'
 
@@ -184,7 +193,7 @@ def _matched(studio: Studio, names: list[str], at: int) -> str:
     )
     style = f"--columns: {len(names)}"
     if len(bundle.active) > MATCHED:
-        some = f"The {MATCHED} strongest of the {len(bundle.active)} active latents."
+        some = f"The {MATCHED} latents with the largest KL, of {len(bundle.active)} active ones."
         rows = f"<p>{some}</p>{rows}"
     return f'<div class="pairs" style="{style}"><div class="pair heads">{heads}</div>{rows}</div>'
 
@@ -214,7 +223,7 @@ def _kl_bars(studio: Studio, names: list[str]) -> str:
             [latent.kl for latent in studio.bundles[name].by_kl],
             [f"z{latent.index}" for latent in studio.bundles[name].by_kl],
             [f"{latent.label}: {latent.kl:.2f} nats" for latent in studio.bundles[name].by_kl],
-            f"{studio.title(name)}, nats",
+            f"{studio.title(name)}: KL in nats",
         )
         for name in names
     )

@@ -1,4 +1,4 @@
-"""The Reconstruct tab: a photo in, its face aligned, taken apart and put together by each model."""
+"""The Reconstruct tab: a photo in, its face aligned, encoded and decoded by each model."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from betavae.ui.live import blend
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.markup import card, cards, notice, overview
 from betavae.ui.parts.upload import face_or_centre, open_upload, photo_input
-from betavae.ui.tabs.traverse import Traverse
 
 INTRODUCTION = (
-    "**Upload a face**, take a picture or paste one. It is aligned as the training faces were, "
-    "encoded into latents and decoded again. The file is deleted within the hour, and nothing is "
-    "kept in the browser's history."
+    "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
+    "faces, encoded into latents and decoded again. The photo is deleted within an hour. The "
+    "browser's history keeps nothing of it."
 )
-EMPTY = notice("Your face and what each model makes of it will appear here.")
+EMPTY = notice("Your face and each model's reconstruction will appear here.")
+DIFFERENCE = (
+    "Beside each reconstruction is its difference from the original: grey where they agree, "
+    "lighter where the reconstruction is too bright, darker where it is too dark. ↑: higher is "
+    "better."
+)
 USED = 4  # latents listed a model
 BY_HAND = (50, 50, 60, 0)  # centre across and down, side: per cent of the photo; tilt: degrees
 
 
-def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
-    """Lay out the tab's content. *Edit in Traverse* sets that tab and selects it in `tabs`."""
+def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
+    """Lay out the tab's content. *Edit in Traverse* sets the board and selects its tab."""
     gr.Markdown(INTRODUCTION)
     found = gr.State(None)  # what `take_apart` learned: the upload's path, the matrix, the codes
     with gr.Row():
@@ -44,7 +48,10 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         with gr.Column(scale=5, min_width=300):
             result = gr.HTML(EMPTY, elem_id="reconstruction")
     with gr.Accordion("Crop by hand", open=False, elem_id="by-hand") as accordion:
-        gr.Markdown("Put the square around the face: from above the brow to below the chin.")
+        gr.Markdown(
+            "Place the square so that it holds the face, from above the eyebrows to below the "
+            "chin. Its size is in per cent of the photo's shorter side."
+        )
         with gr.Row():
             sliders = [
                 gr.Slider(low, high, value, step=1, label=label, min_width=150, elem_id=name)
@@ -52,7 +59,7 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
                     (
                         ("hand-x", "Across, %", 0, 100),
                         ("hand-y", "Down, %", 0, 100),
-                        ("hand-side", "Side, % of the shorter side", 5, 100),
+                        ("hand-side", "Size, %", 5, 100),
                         ("hand-tilt", "Tilt, degrees", -180, 180),
                     ),
                     BY_HAND,
@@ -97,18 +104,14 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         except PhotoError as error:
             return notice(str(error), wrong=True), gr.skip()
 
-    def carry_over(state: dict[str, Any] | None, data: str):
+    def carry_over(state: dict[str, Any] | None):
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return [gr.skip()] * len(carried)
-        families = [studio.family(name) for name in studio.photo_names]
+            return gr.skip(), gr.skip()
+        first = studio.family(studio.photo_names[0])
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
-        command |= {"models": [], "at": time.time()}
-        controls: list = [gr.skip()] * (1 + len(shown.controls))
-        if data not in families:
-            command["models"] = studio.families[families[0]][:2]
-            controls = [families[0], *shown.showing(families[0])]
-        return command, gr.Tabs(selected="traverse"), *controls
+        command |= {"models": studio.families[first][:2], "at": time.time()}
+        return command, gr.Tabs(selected="traverse")
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
     looking = quiet | {"concurrency_limit": 2, "concurrency_id": "looking"}
@@ -123,8 +126,7 @@ def build(studio: Studio, shown: Traverse, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **looking,
     )
-    carried = [shown.board, tabs, shown.data, *shown.controls]
-    edit.click(carry_over, [found, shown.data], carried, **quiet)
+    edit.click(carry_over, found, [board, tabs], **quiet)
     paste.build(studio, found)
     blend.build(studio, found)
 
@@ -159,39 +161,46 @@ def take_apart(
 def _markup(studio, photo, crop, face, why, boxes, hand, made: dict[str, Reconstruction]) -> str:
     if face is None:
         message = notice(
-            f"{why} The centre of the photo is used instead; crop by hand below, because models "
-            "trained on aligned faces will not do it justice.",
+            f"{why} For now the models see the centre of the photo. They work best on an aligned "
+            "face: crop it by hand below.",
             wrong=True,
         )
         lines = ["Centre crop, not aligned"]
     elif hand:
-        message, lines = notice("The crop is yours."), ["Cropped by hand"]
+        message, lines = notice("Using your crop."), ["Cropped by hand"]
     else:
         message = notice(
             "One face found."
             if len(boxes) == 1
-            else f"{len(boxes)} faces found; the largest comes first."
+            else f"{len(boxes)} faces found. Number 1 is the largest."
         )
-        lines = ["Aligned as CelebA's faces are"]
+        lines = ["Aligned like CelebA's faces"]
     items = [card(crop, "What the models see", lines)]
     items += [_model_card(studio.bundles[name], one) for name, one in made.items()]
-    looked_at = overview(photo, face.faces if hand and face else boxes)
-    return message + cards(items) + looked_at
+    found = overview(photo, face.faces if hand and face else boxes)
+    return f'{message}<p class="reading">{DIFFERENCE}</p>{cards(items)}{found}'
 
 
 def _model_card(bundle: Bundle, made: Reconstruction) -> str:
-    figures = [f"PSNR {made.psnr:.1f} dB · SSIM {made.ssim:.2f}", f"KL {made.kl.sum():.0f} nats"]
+    figures = [
+        f"PSNR ↑ {made.psnr:.1f} dB · SSIM ↑ {made.ssim:.2f}",
+        f"KL {made.kl.sum():.0f} nats",
+    ]
     order = made.kl.argsort(descending=True)[:USED].tolist()
     used = [unusual(bundle, index, float(made.code[index])) for index in order]
-    return card(made.picture, bundle.title, figures, to_picture(made.difference), used)
+    difference = to_picture(made.difference)
+    return card(
+        made.picture, bundle.title, figures, difference, used, "Latents with the largest KL:"
+    )
 
 
 def unusual(bundle: Bundle, index: int, value: float) -> str:
-    """Such as "z3 +2.1 s.d. (follows smiling +0.61)": how far a latent lies from its mean over
-    validation faces. It is the latent that is named, not the person: most of what an annotator
+    """Such as "z3: 2.1 s.d. above average (tracks smiling)": how far a latent lies from its mean
+    over validation faces. It is the latent that is named, not the person: most of what an annotator
     called smiling, or young, is not in it. Nobody is told how attractive a face is."""
     latent = next(latent for latent in bundle.latents if latent.index == index)
-    deviations = (value - latent.mean) / max(latent.deviation, 1e-6)
-    text = f"z{index} {round(deviations, 1) + 0.0:+.1f} s.d."  # + 0.0: no negative zero
-    _, named, tracked = latent.label.partition(" · ")
-    return text if not named or "attractive" in tracked else f"{text} (follows {tracked})"
+    deviations = round((value - latent.mean) / max(latent.deviation, 1e-6), 1)
+    where = f"{abs(deviations):.1f} s.d. {'above' if deviations > 0 else 'below'} average"
+    text = f"z{index}: {where if deviations else 'average'}"
+    tracked = latent.named[0]["name"] if latent.named else ""
+    return text if tracked in ("", "attractive") else f"{text} (tracks {tracked})"

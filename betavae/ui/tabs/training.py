@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,43 +13,51 @@ from betavae import metrics
 from betavae.bundles.bundle import BundleError
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import LEADING, TELLING, stands_for
+from betavae.metrics.direction import with_arrow
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
+from betavae.study.kinds import PARTS, named_chart
 from betavae.study.table import read_study, rows
 from betavae.ui.parts.markup import notice, table
 
 RECORDED = {  # columns of history.csv -> axis
-    "validation_reconstruction": "−log p(x|z), nats (validation)",
+    "validation_reconstruction": "−log p(x|z), nats (validation) ↓",
     "validation_kl": "KL, nats (validation)",
-    "validation_psnr": "PSNR, dB (validation)",
+    "validation_psnr": "PSNR, dB (validation) ↑",
     "validation_active_latents": "Active latents",
-    "reconstruction": "−log p(x|z), nats (training)",
+    "reconstruction": "−log p(x|z), nats (training) ↓",
     "learning_rate": "Learning rate",
 }
+AXES = {"log_beta_norm": "log β_norm", "beta": "β"}
 HEADLINE = (
-    "**What the paper's number means.** Its metric asks which factor was held fixed while the "
-    "others changed; the accuracy depends on *L*, the number of pairs averaged, which the paper "
-    "leaves open. Mean ± standard deviation over seeds; in brackets the mean of the better half, "
-    "as the paper reports it. Untrained encoders and pixels show how much the protocol gives away."
+    "**The paper's metric.** In pairs of pictures, one factor has the same value and the others "
+    "change. A linear classifier must find which factor was kept. Its accuracy depends on *L*, the "
+    "number of pairs that are averaged, and the paper does not give *L*. The rows *untrained* and "
+    "*raw pixels* show how well even an untrained encoder scores."
+)
+CELLS = (
+    "Each cell is the mean ± standard deviation over seeds. In brackets is the mean of the better "
+    "half of the seeds, as the paper reports it. For every score, higher is better ↑."
 )
 CURVES = (
-    "**Accuracy against L.** With enough pairs every trained code, and PCA, comes near 100 % on "
-    "four factors; with few, the models part. Lines are means over seeds. Four factors leave the "
-    "shape out, as the paper does."
+    "**Accuracy against L.** With many pairs, every trained code comes near 100 % on four factors, "
+    "and so does PCA. With few pairs, the models differ. Each line is the mean over seeds. The "
+    "code is the posterior mean, or one sample of the posterior. The four factors leave out the "
+    "shape, as in the paper."
 )
 SWEEP = (
-    "**How β acts.** Each point is one seed; β_norm = β·M/N for M latents and N pixels, as in the "
-    "paper's Figure 6."
+    "**The effect of β.** Each point is one trained model. β_norm is β·M/N for M latents and N "
+    "pixels, as in the paper's Figure 6."
 )
 MEANING = (
-    "**What single latents of the face models tell.** For each of CelebA's attributes the latent "
-    "that ranks the validation faces best by it: AUROC, 0.5 is chance, 1 is perfect. In "
-    f"colour where the latent stands for the attribute: at least {TELLING}, and {LEADING} better "
-    "than any other latent."
+    "**Which latent tracks which attribute.** For each attribute of CelebA, the latent that "
+    "separates the validation faces best by it, and its AUROC ↑: 0.5 is chance, 1 is perfect. In "
+    f"colour: the latent tracks this attribute. Its AUROC is at least {TELLING}, and at least "
+    f"{LEADING} higher than that of any other latent."
 )
 AGAIN = (
-    "**Measure again.** Draws new pictures, encodes them and computes a score from the beginning; "
-    "with seed 0 the very pictures of the card. About half a minute."
+    "**Measure a score again.** The app draws pictures, encodes them and computes the score. Seed "
+    "0 repeats the published measurement. This takes about half a minute."
 )
 quiet: dict[str, Any] = {
     "api_visibility": "private",
@@ -66,7 +73,7 @@ def build(studio: Studio) -> None:
     except BundleError as error:
         gr.HTML(notice(str(error), wrong=True))
     else:
-        gr.Markdown(HEADLINE)
+        gr.Markdown(f"{HEADLINE}\n\n{CELLS}\n\n{PARTS}")
         gr.HTML(table(rows(study), "headline"), elem_id="headline")
         _curves(study)
         _sweep(study)
@@ -99,19 +106,30 @@ def _metrics(studio: Studio, name: str) -> dict[str, Any]:
     return studio.bundles[name].metrics
 
 
-# A plot's data are replaced, never its axes: Gradio 6 draws the axes of one update with the data of
-# the update before.
+# A plot's titles are replaced first and its data then, never its columns: Gradio 6 may draw what
+# else an update changes with the data of the update before. What a choice changes is named above
+# the plot: beside an axis, it would be cut off by the longer numbers of other data.
 
 
 def _curves(study: dict[str, Any]) -> None:
     gr.Markdown(CURVES)
     charts = list(study["curves"])
-    chart = gr.Radio(charts, value=charts[0], label="Codes and factors", elem_id="curve-choice")
+    chart = gr.Radio(
+        [(named_chart(name), name) for name in charts],
+        value=charts[0],
+        label="Code and factors",
+        elem_id="curve-choice",
+    )
+    first = _curve(study, charts[0])
     plot = gr.LinePlot(
-        _curve(study, charts[0]),
-        x="log₂ L",
+        first,
+        x="L",
         y="accuracy",
         color="code",
+        sort=list(dict.fromkeys(first["L"])),  # as text: equal steps, a tick each
+        x_title="L, the number of pairs averaged",
+        x_label_angle=-45,  # a phone has no room for them side by side
+        y_title="accuracy ↑",
         tooltip=["code", "L", "accuracy"],
         y_lim=[0, 1],
         height=380,
@@ -124,7 +142,7 @@ def _curves(study: dict[str, Any]) -> None:
 def _curve(study: dict[str, Any], chart: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"log₂ L": math.log2(pairs), "L": pairs, "accuracy": round(mean, 4), "code": who}
+            {"L": str(pairs), "accuracy": round(mean, 4), "code": who}
             for who, line in study["curves"][chart].items()
             for pairs, mean in zip(line["pairs"], line["mean"], strict=True)
         ]
@@ -141,68 +159,81 @@ def _sweep(study: dict[str, Any]) -> None:
     known = points.columns[points.notna().all()]  # runs of earlier studies lack the newest score
     with gr.Row():
         score = gr.Dropdown(
-            [(title, name) for name, title in TITLES.items() if name in known],
+            [(with_arrow(title, name), name) for name, title in TITLES.items() if name in known],
             value="mig",
             label="Score",
             elem_id="sweep-choice",
         )
         against = gr.Radio(
-            [("log β_norm", "log_beta_norm"), ("β", "beta")], value="log_beta_norm", label="Against"
+            [(title, name) for name, title in AXES.items()],
+            value="log_beta_norm",
+            label="Horizontal axis",
         )
     with gr.Row():
         plot = gr.ScatterPlot(
             _swept(points, "mig", "log_beta_norm"),
-            x="against",
-            y="score",
-            tooltip=["run", "score"],
-            title="The score against β",
+            x="x",
+            y="y",
+            x_title=AXES["log_beta_norm"],
+            y_title=" ",
+            tooltip=["run", "y"],
+            y_axis_format=",~f",
+            title=with_arrow(TITLES["mig"], "mig"),
             height=340,
             elem_id="sweep",
         )
         gr.ScatterPlot(
-            points.rename(
-                columns={"kl": "rate: KL, nats", "reconstruction": "distortion, nats", "mig": "MIG"}
-            ),
-            x="rate: KL, nats",
-            y="distortion, nats",
+            points.rename(columns={"name": "run", "mig": "MIG"}),
+            x="kl",
+            y="reconstruction",
             color="β",
-            tooltip=["name", "MIG", "β"],
+            x_title="rate: KL, nats",
+            y_title="distortion: −log p(x|z), nats ↓",
+            tooltip=["run", "MIG", "β"],
             title="Rate and distortion by β",
             height=340,
             elem_id="rate-distortion",
         )
-    redraw = lambda name, axis: _swept(points, name, axis)  # noqa: E731
-    gr.on([score.input, against.input], redraw, [score, against], plot, **quiet)
+
+    def named(name: str, axis: str):
+        return gr.ScatterPlot(x_title=AXES[axis], title=with_arrow(TITLES[name], name))
+
+    chosen = [score, against]
+    titled = gr.on([score.input, against.input], named, chosen, plot, **quiet)
+    titled.then(lambda name, axis: _swept(points, name, axis), chosen, plot, **quiet)
 
 
 def _swept(points: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
     return pd.DataFrame(
-        {"run": points["name"], "against": points[against], "score": points[name].astype(float)}
+        {"run": points["name"], "x": points[against], "y": points[name].astype(float)}
     ).round(4)
 
 
 def _training_curves(studio: Studio) -> None:
-    gr.Markdown("**Training curves** and the commands that made a bundle.")
+    gr.Markdown("**Training curves** of a model, and the commands that made it.")
     choices = [
         (f"{studio.family_title(family)}: {studio.title(name)}", name)
         for family, names in studio.families.items()
         for name in names
     ]
     with gr.Row():
-        bundle = gr.Dropdown(choices, value=choices[0][1], label="Bundle", elem_id="history-bundle")
+        bundle = gr.Dropdown(choices, value=choices[0][1], label="Model", elem_id="history-bundle")
         column = gr.Dropdown(
             [(title, name) for name, title in RECORDED.items()],
             value="validation_reconstruction",
-            label="Recorded",
+            label="Quantity",
             elem_id="history-column",
         )
     plot = gr.LinePlot(
         _history(studio, choices[0][1], "validation_reconstruction"),
         x="step",
-        y="recorded",
-        tooltip=["step", "recorded"],
+        y="y",
+        x_title="training step",
+        y_title=" ",
+        tooltip=["step", "y"],
         height=300,
-        title="While it trained",
+        y_axis_format=",~f",
+        title=RECORDED["validation_reconstruction"],
         elem_id="history",
     )
     commands = gr.Code(
@@ -215,19 +246,21 @@ def _training_curves(studio: Studio) -> None:
     def show(name: str, recorded: str):
         return _history(studio, name, recorded), _commands(studio, name)
 
-    gr.on([bundle.input, column.input], show, [bundle, column], [plot, commands], **quiet)
+    titled = column.input(lambda name: gr.LinePlot(title=RECORDED[name]), column, plot, **quiet)
+    for event in (titled.then, bundle.input):
+        event(show, [bundle, column], [plot, commands], **quiet)
 
 
 def _history(studio: Studio, name: str, column: str) -> pd.DataFrame:
     frame = pd.DataFrame(studio.bundles[name].history)
-    return frame[["step", column]].rename(columns={column: "recorded"}).dropna()
+    return frame[["step", column]].rename(columns={column: "y"}).dropna()
 
 
 def _commands(studio: Studio, name: str) -> str:
     """The card's shell commands, as it has them."""
     card = (studio.bundles[name].folder / "README.md").read_text()
     found = re.search(r"```sh\n(.*?)```", card, re.DOTALL)
-    return found[1].strip() if found else "The card of this bundle names no command."
+    return found[1].strip() if found else "The card of this model shows no command."
 
 
 def _measure_again(studio: Studio, names: list[str]) -> None:
@@ -236,7 +269,7 @@ def _measure_again(studio: Studio, names: list[str]) -> None:
         bundle = gr.Dropdown(
             [(studio.title(name), name) for name in names],
             value=studio.beta_vae(names) or names[0],
-            label="Bundle",
+            label="Model",
             elem_id="again-bundle",
         )
         metric = gr.Dropdown(
@@ -281,10 +314,11 @@ def measured_again(
     )[metric]["score"]
     measured = f"{TITLES[metric]} of {bundle.title}: {found:.4f}, measured now with seed {seed}."
     if metric not in bundle.metrics["scores"]:  # a bundle from before this metric
-        return notice(f"{measured} The card does not say.")
+        return notice(f"{measured} The card has no value for it.")
     stored, within = (bundle.metrics[part][metric] for part in ("scores", "tolerance"))
     agrees = abs(found - stored) <= within
     verdict = "agrees with" if agrees else "differs from"
     return notice(
-        f"{measured} That {verdict} the card's {stored:.4f} ± {within:.4f}.", wrong=not agrees
+        f"{measured} This {verdict} the card's value, {stored:.4f} ± {within:.4f}.",
+        wrong=not agrees,
     )

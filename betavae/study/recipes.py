@@ -1,0 +1,70 @@
+"""The commands that make what a study shows, written from what it says of each model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from betavae.objectives import OBJECTIVES, settings
+from betavae.study.kinds import is_long, kind
+from betavae.training.config import TrainingConfig, fresh_rounds
+
+# What decides a run, beside its objective, steps and seed.
+OPTIONS = ("architecture", "optimiser", "learning_rate", "warm_up", "decay", "growth")
+EARLIER_LONG = "bf16"  # rows of before do not say their precision; the long ones had this
+
+
+def grid_command(row: dict[str, Any], seeds: list[int]) -> str:
+    """Trains and measures one kind of model of a study of 2D shapes; `row` is study.json's."""
+    words = ["python -m betavae grid shapes2d", *_objective(row["objective"], row["settings"])]
+    words += _flags({k: v for k, v in row.items() if v is not None})
+    words += [f"--steps {row['steps']} --batch-size {row['batch_size']}"]
+    precision = row.get("precision", EARLIER_LONG if is_long(row) else None)
+    if precision:
+        words.append(f"--precision {precision}")
+    words.append(f"--seeds {len(seeds)}")
+    if seeds[0]:
+        words.append(f"--first-seed {seeds[0]}")
+    return " ".join(words)
+
+
+def train_command(name: str, training: dict[str, Any]) -> str:
+    """Trains the run of a bundle of faces, with this machine's fastest precision."""
+    words = ["python -m betavae train celeba --data DATA"]
+    words += _objective(training["objective"], training["objective_settings"])
+    words += _flags(training)
+    default = TrainingConfig()
+    for option in ("latents", "steps", "batch_size"):
+        if training[option] != getattr(default, option):
+            words.append(f"--{option.replace('_', '-')} {training[option]}")
+    return " ".join([*words, f"--to runs/{name}"])
+
+
+def publish_command(name: str, config: dict[str, Any]) -> str:
+    """Packages the bundle `name`: of 2D shapes the run of the grid, or the seed to be chosen."""
+    training = config["training"]
+    if config["data"]["name"] == "celeba":
+        return f"python -m betavae publish runs/{name} --data DATA --to weights/{name}"
+    seed = "" if "selection" in config else f"-seed{training['seed']}"
+    run = f"runs/shapes2d/{kind(training)}{seed}"
+    return f"python -m betavae publish {run} --to weights/{name}"
+
+
+def _objective(name: str, values: dict[str, float]) -> list[str]:
+    """The objective and its settings: those that its title shows, and those that are not usual."""
+    objective = OBJECTIVES[name]
+    usual = settings(objective)
+    shown = {k: v for k, v in values.items() if v != usual[k] or f"{{{k}" in objective.title}
+    flags = [f"--{k.replace('_', '-')} {v:g}" for k, v in shown.items()]
+    return [f"--objective {name}", *flags]
+
+
+def _flags(values: dict[str, Any]) -> list[str]:
+    """Those of OPTIONS that are not TrainingConfig's defaults; earlier rows lack some."""
+    default = TrainingConfig()
+    flags = [
+        f"--{option.replace('_', '-')} {values[option]}"
+        for option in OPTIONS
+        if values.get(option, getattr(default, option)) != getattr(default, option)
+    ]
+    rounds = fresh_rounds(values)
+    return [*flags, f"--fresh-latents {' '.join(map(str, rounds))}"] if rounds else flags

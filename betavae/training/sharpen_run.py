@@ -1,0 +1,338 @@
+"""A renderer's run: its folder, and all the state that the next step depends on."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from betavae.machine.version import code_version
+from betavae.metrics.reconstruction import ACTIVE_NATS
+from betavae.model import VAE
+from betavae.renderer import Discriminator, Renderer, terms
+from betavae.renderer.loading import vae_digest
+from betavae.renderer.renderer import KNOWN
+from betavae.training import checkpoints
+from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
+from betavae.training.distributed import Processes
+from betavae.training.failures import TrainingError, diverged
+from betavae.training.history import write_history
+from betavae.training.precision import fastest_setting
+from betavae.training.sharpen import SharpenConfig, averaging, learning_rate
+
+MEASURED = 4096  # training pictures whose codes say how wide each latent varies
+FAR = 1.5  # s.d.: how far one latent is moved, as a normal number
+SHIFTS = 4  # pixels are moved by less than this before the discriminator sees them
+OWN = 0.4  # of the pictures of other codes are drawn with the picture's own details
+LONGEST = 20.0  # a gradient that is longer is cut to this
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one process sees in one step, and every random number of it."""
+
+    images: Tensor  # (N, 3, 64, 64) in [0, 1]
+    codes: Tensor  # (N, L)
+    plain: Tensor  # (N, 3, 64, 64): the VAE's own pictures
+    noise: Tensor  # (N, S), of the details
+    other_codes: Tensor  # (N / 2, L): for every second picture another code
+    own: Tensor  # bool (N / 2, 1): where those are drawn with the picture's own details
+    shift: tuple[int, int]  # pixels down and right, for the discriminator's eyes
+
+
+class SharpenRun:
+    """A run folder and all the state that the next step depends on."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: SharpenConfig,
+        vae: VAE,
+        data,
+        processes: Processes,
+        start: dict[str, dict[str, Tensor]] | None = None,
+    ):
+        """start  {"renderer": weights of its own, "discriminator": weights or absent}"""
+        refuse_batches(config.batch_size, data, processes)
+        if (config.batch_size // processes.count) % 2:
+            raise TrainingError(
+                f"A batch of {config.batch_size} gives each of {processes.count} processes an odd "
+                "number of pictures; it must be even."
+            )
+        self.folder, self.data, self.processes = folder, data, processes
+        self.order = Order(len(data), config.batch_size, config.seed)
+        torch.manual_seed(config.seed)
+        self.renderer, self.discriminator = Renderer(vae, config.channels), Discriminator()
+        if start:
+            self.renderer.load_own_state(start["renderer"])
+            if "discriminator" in start:
+                self.discriminator.load_state_dict(start["discriminator"])
+        self.setting = fastest_setting(
+            _Measured(self.renderer),
+            config.batch_size,
+            processes,
+            config.precision,
+            config.memory_format,
+            lambda model, images: model(images),
+        )
+        # What was measured replaces "auto": a resumed run must not measure again and differ.
+        self.config = SharpenConfig(**{**asdict(config), **asdict(self.setting)})
+        for network in (self.renderer, self.discriminator):
+            network.to(processes.device, memory_format=self.setting.layout)
+        self.average = copy.deepcopy(self.renderer).requires_grad_(False).eval()
+        self.optimiser, self.judges_optimiser = (
+            torch.optim.Adam(parameters, config.learning_rate, (0.5, 0.99), fused=True)
+            for parameters in (self.renderer.own_parameters(), self.discriminator.parameters())
+        )
+        self.active, self.deviation = self._active_latents()
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
+        self.code_version = code_version()
+
+    @torch.no_grad()
+    def _active_latents(self) -> tuple[Tensor, Tensor]:
+        """Which latents tell something, and the standard deviation of their posterior means."""
+        means, divergences = [], []
+        for indices in torch.arange(min(len(self.data), MEASURED)).split(64):
+            images = self.data.batch(indices).to(self.processes.device).float() / 255
+            posterior = self.renderer.vae.encode(images)
+            means.append(posterior.mean)
+            divergences.append(posterior.kl())
+        kl = torch.cat(divergences).mean(0)
+        active = (kl >= ACTIVE_NATS).nonzero().flatten()
+        active = active if len(active) else kl.argmax()[None]
+        return active, torch.cat(means).std(0, unbiased=False)[active].clamp_min(1e-6)
+
+    def remember(self) -> None:
+        """Let the moving average draw from the details that it finds in training pictures now."""
+        seeded = torch.Generator().manual_seed(self.config.seed)
+        chosen = torch.randperm(len(self.data), generator=seeded)[:KNOWN]
+        images = self.data.batch(chosen).to(self.processes.device).float() / 255
+        self.average.remember(images)
+
+    # ---- the folder ----
+
+    def save(self) -> None:
+        """The checkpoint and history.csv, atomically; raises CheckpointError.
+
+        Weights that cannot be trained on would replace ones that can: TrainingError instead.
+        """
+        tensors = [*self.renderer.own_state().values(), *self.discriminator.state_dict().values()]
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+            raise diverged("The weights are not finite", self.folder, self.step)
+        self.remember()
+        state = {
+            "kind": "renderer",
+            "config": asdict(self.config),
+            "vae_sha256": vae_digest(self.renderer.vae),
+            "pictures": len(self.data),
+            "renderer": self.renderer.own_state(),
+            "average": self.average.own_state(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "judges_optimiser": self.judges_optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "global_generator": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "recent": self.recent,
+            "code_version": self.code_version,
+        }
+        checkpoints.write(self.folder, state)
+        if self.history:
+            write_history(self.folder / "history.csv", self.history)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """The opposite of `save`; raises what a state that does not fit makes it raise."""
+        self.renderer.load_own_state(state["renderer"])
+        self.average.load_own_state(state["average"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.judges_optimiser.load_state_dict(state["judges_optimiser"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history, self.recent = state["history"], state["recent"]
+
+    @classmethod
+    def resume(cls, folder: Path, vae: VAE, data, processes: Processes) -> SharpenRun:
+        """The run as it was after the checkpoint's last step."""
+        state = checkpoints.read(folder)
+        with checkpoints.unpacking(folder):
+            config, trained_on = SharpenConfig(**state["config"]), state["vae_sha256"]
+        if trained_on != vae_digest(vae):
+            raise TrainingError(
+                f"{folder} is a renderer's run for other weights of the VAE: a resumed run keeps "
+                "its bundle; name that one, or start again in another folder."
+            )
+        refuse_other_data(folder, state, data)
+        run = cls(folder, config, vae, data, processes)
+        with checkpoints.unpacking(folder):
+            run._restore(state)
+        return run
+
+    # ---- a step ----
+
+    @torch.no_grad()
+    def batch(self) -> Batch:
+        """This process's part of the step; all processes draw the same numbers for all pictures."""
+        config, size, half = self.config, self.config.batch_size, self.config.batch_size // 2
+        details, generator = self.renderer.detail_size, self.generator
+        flip = torch.rand(size, generator=generator) < 0.5
+        noise = torch.randn(size, details, generator=generator)
+        own = torch.rand(half, 1, generator=generator) < OWN
+        moved = torch.rand(half, 1, generator=generator) < 0.5
+        which = torch.randint(len(self.active), (half,), generator=generator)
+        far = FAR * torch.randn(half, generator=generator)
+        shift = tuple(torch.randint(SHIFTS, (2,), generator=generator).tolist())
+        share, device = self.processes.share, self.processes.device
+        order, mirrored = share(self.order.batch(self.step)), share(flip)
+        images = pictures(self.data, order, mirrored if config.flips else None)
+        images = images.to(device).float() / 255
+        images = images.contiguous(memory_format=self.setting.layout)
+        with self.setting.autocast(device):
+            codes = self.renderer.vae.encode(images).mean
+            plain = self.renderer.plain(codes).contiguous(memory_format=self.setting.layout)
+        everyone = self.processes.gather(codes)
+        others = other_codes(
+            everyone, self.active, self.deviation, *(t.to(device) for t in (moved, which, far))
+        )
+        return Batch(
+            images, codes, plain, share(noise).to(device), share(others).contiguous(),
+            share(own).to(device), shift,
+        )  # fmt: skip
+
+    def learning_rate(self, step: int) -> float:
+        return learning_rate(self.config, step)
+
+    def train_step(self) -> None:
+        """One step of the renderer and, from `alone` on, of its discriminator; the batch's terms
+        are added to `recent`."""
+        config, renderer, batch = self.config, self.renderer, self.batch()
+        judged = self.step >= config.alone
+        with self.setting.autocast(self.processes.device):
+            posterior = renderer.read(batch.images, batch.plain)
+            details = posterior.reparameterise(batch.noise)
+            drawn = renderer.paint(batch.plain, details)
+            found = {"pixels": terms.reconstruction(drawn, batch.images)}
+            found["kept"] = self._code_kept(drawn, batch.codes) / 2
+            found["contrast"] = terms.contrast(drawn, batch.images)
+            kl = posterior.kl().sum(1)
+            if judged:
+                swapped = self.processes.gather(details).detach().roll(-1, 0)[::2]
+                other_details = torch.where(batch.own, details[::2], self.processes.share(swapped))
+                other = renderer.paint(self._plain_of(batch.other_codes), other_details)
+                found["kept"] = found["kept"] + self._code_kept(other, batch.other_codes)
+                of_images, features = self.discriminator(_shifted(batch.images, batch.shift))
+                both = _shifted(torch.cat([drawn, other]), batch.shift)
+                scores, its_features = self.discriminator(both)
+                own, others = zip(*(_parts(s, len(drawn)) for s in scores), strict=True)
+                found["features"] = terms.matched_features(
+                    [f[: len(drawn)] for f in its_features], features
+                )
+                found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
+                judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
+                found["contrast"] = (found["contrast"] + self._others_contrast(other, batch)) / 2
+        # Each process has the rate of all pictures, and a gradient by way of its own.
+        rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
+        loss = sum(getattr(config, name) * term for name, term in found.items())
+        loss = loss + config.rate * rate
+        if self.processes.any(not bool(torch.isfinite(loss))):
+            raise diverged(f"The loss is {loss.item()}", self.folder, self.step)
+        if judged:
+            found["judge"] = judge
+            parameters = list(self.discriminator.parameters())
+            gradients = torch.autograd.grad(judge, parameters, retain_graph=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+        parameters = renderer.own_parameters()
+        for parameter, gradient in zip(
+            parameters, torch.autograd.grad(loss, parameters), strict=True
+        ):
+            parameter.grad = gradient
+        if judged:  # both saw the same discriminator; only now does it move
+            self._descend(self.judges_optimiser, self.discriminator, config.judges_rate)
+        self._descend(self.optimiser, renderer)
+        self._average_weights()
+        self.step += 1
+        self.recent.append(
+            {name: term.item() for name, term in found.items()} | {"kl": kl.mean().item()}
+        )
+
+    def _others_contrast(self, other: Tensor, batch: Batch) -> Tensor:
+        """Drawn from another code, a picture has the texture of that whose details it has."""
+        swapped = self.processes.share(self.processes.gather(batch.images).roll(-1, 0)[::2])
+        whose = torch.where(batch.own[..., None, None], batch.images[::2], swapped)
+        return terms.contrast(other, whose)
+
+    def _plain_of(self, codes: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.renderer.plain(codes).contiguous(memory_format=self.setting.layout)
+
+    def _code_kept(self, drawn: Tensor, codes: Tensor) -> Tensor:
+        """The encoder is frozen: the gradient passes through it to the picture alone."""
+        found = self.renderer.vae.encode(drawn).mean
+        return terms.code_kept(found[:, self.active], codes[:, self.active], self.deviation)
+
+    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, times: float = 1.0):
+        self.processes.average_gradients(network)
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not bool(norm < 1e18):  # Adam squares it: past float32's range nothing moves again
+            raise diverged(f"The gradient's norm is {norm.item():.1e}", self.folder, self.step)
+        if norm > LONGEST:
+            torch._foreach_mul_(gradients, LONGEST / norm.item())
+        for group in optimiser.param_groups:
+            group["lr"] = times * self.learning_rate(self.step)
+        optimiser.step()
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        rest = 1 - averaging(self.config, self.step)
+        torch._foreach_lerp_(self.average.own_parameters(), self.renderer.own_parameters(), rest)
+
+
+def _parts(scores: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    return scores[:rows], scores[rows:]
+
+
+def _shifted(images: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Pixels moved around the picture's edge: the discriminator's layers of stride 2 would else
+    see every second pixel in one way, and the painter answer with a lattice."""
+    return images.roll(shift, (2, 3))
+
+
+def other_codes(
+    codes: Tensor, active: Tensor, deviation: Tensor, moved: Tensor, which: Tensor, far: Tensor
+) -> Tensor:
+    """For every second of codes (N, L) another code, (N / 2, L).
+
+    Where `moved` (N / 2, 1) is true its own with one active latent, number `which`, set to `far`
+    standard deviations, as a slider does; else that of the picture before it.
+    """
+    own, another = codes[::2], codes.roll(1, 0)[::2]
+    one = F.one_hot(active[which], codes.shape[1]).bool()
+    slid = torch.where(one, (far * deviation[which])[:, None], own)
+    return torch.where(moved, slid, another)
+
+
+class _Measured(nn.Module):
+    """What the speed of a setting is measured on: drawing with the picture's own details."""
+
+    channels = 3
+
+    def __init__(self, renderer: Renderer):
+        super().__init__()
+        self.renderer = renderer
+
+    def forward(self, images: Tensor) -> Tensor:
+        details = self.renderer.read(images, images).mean
+        return terms.reconstruction(self.renderer.paint(images, details), images)

@@ -1,0 +1,81 @@
+// ---- commands, and the first face ------------------------------------------------------------------
+function place(name, code, start = code) {                    // a code as it came; the board shows it to 0.01
+  if (!code || code.length !== models[name].latents.length) return false;
+  state.start[name] = start.slice();
+  state.codes[name] = keepingLocks(name, code.map(rounded));
+  models[name].latents.forEach(l => show(name, l.index));
+  placeMark(name);
+  return true;
+}
+// `note` is a sentence, or a function of the word for one picture of a family.
+function setFace(codes, note, of = names, photo = false) {
+  turn++;
+  for (const name of of)
+    if (place(name, codes[name])) {
+      notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
+      state.photo[familyOf(name)] = photo;
+    }
+  say(notes[family()]);                                       // a late face may be another family's
+  want(state.shown);
+}
+// A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.
+async function ask(question, of, first = false) {
+  stopAnimation();
+  const mine = ++turn, asking = 'The server does not answer; it is asked again.';
+  while (mine === turn) {
+    try {
+      const answer = await answered(question());
+      if (mine !== turn) break;
+      if (!answer.codes) return say(answer.error, true);
+      if (!first) remember();
+      setFace(answer.codes, damaged || (answer.note ?? (one => `${capital(one)} ${answer.number}, as each model redraws it.`)), of);
+      if (damaged) say(damaged, true);
+      damaged = '';
+      return;
+    } catch {
+      if (mine === turn) say(asking, true);
+      await new Promise(resolve => { setTimeout(resolve, RETRY); });
+    }
+  }
+  if (status.textContent === asking) say(notes[family()]);
+}
+const commands = {
+  start: () => openLink() || ask(() => server.real_face({}), names, true),
+  real: () => ask(() => server.real_face({}), relatives()),
+  random: () => {
+    const shown = state.shown.slice();
+    ask(() => server.random_face({models: shown, locked: lockedValues(relatives())}), names);
+  },
+  reset: () => once(() => {
+    stopAnimation();
+    setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])), 'Every slider at zero: the middle of the prior.');
+  }),
+  face: command => {
+    const codes = command.codes ?? {};
+    stopAnimation();
+    remember();
+    for (const name in codes) if (name in models) { state.locks[name] = []; showLocks(name); }
+    if (!state.shown.some(n => n in codes)) showModels(command.models ?? []);
+    setFace(codes, command.note, names, true);
+  },
+  show: command => showModels(command.models ?? []),
+};
+function showLocks(name) { models[name].latents.forEach(l => showLock(name, l.index)); }
+function obey() {
+  const command = copy(props.value ?? {});
+  commands[command.action]?.(command);
+}
+
+for (const model of props.models) buildModel(model);
+root.append(make('div', {className: 'deck'}, toolbar, player, make('div', {className: 'side'}, stage, sides, status, tray)), panels, dialog, chooser);
+showModels(state.shown);
+showSteps();
+// For the tab that pastes the face back: what the sliders say, and where they started. A latent that
+// was not moved is as it came, not as it is rounded.
+root.codes = () => ({
+  start: state.start,
+  edited: Object.fromEntries(names.map(n => [n, state.codes[n].map((value, k) =>
+    value === rounded(state.start[n][k]) ? state.start[n][k] : value)])),
+});
+watch('value', obey);
+obey();

@@ -1,0 +1,87 @@
+"""The Traverse tab and the header for everyone: axe-core, what assistive technology is told, forced
+colours."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from browser import BETA, SLIDER, open_page, random_face, slider
+from PIL import Image
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+# Gradio's own footer is left out: its picture's alternative text repeats the button's.
+RUN = "axe.run({exclude: ['footer[aria-label]']})"
+
+
+def violations(page) -> list[str]:
+    page.evaluate(AXE)
+    return [
+        f"{found['id']}: {node['target']} {node['html'][:100]}"
+        for found in page.evaluate(RUN)["violations"]
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+)
+def test_axe_finds_nothing_on_traverse_with_all_of_it_open(browser, url, theme, width):
+    options = {"viewport": {"width": width, "height": 844}}
+    for page in open_page(browser, f"{url}?__theme={theme}", **options):
+        random_face(page)
+        for key in ("k", "k", "a", "a"):  # snapshots, the player
+            page.keyboard.press(key)
+        slider(page).focus()
+        page.keyboard.press("l")
+        assert page.get_by_role("group", name="Snapshots").is_visible()
+        assert violations(page) == []
+        if width < 1280:
+            continue  # the same menu and dialog
+        page.get_by_role("button", name="Save", exact=True).click()
+        assert violations(page) == [], "a menu"
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="How to play").click()
+        assert violations(page) == [], "the dialog"
+
+
+def test_what_a_slider_is_called_and_says(page):
+    tree = page.locator("section[aria-label*='β = 250']").aria_snapshot()
+    assert 'slider "background: dark to bright"' in tree
+    assert page.get_by_role("group", name="Data").get_by_role("radio").count() == 2
+    assert page.locator("h1").count() == 1
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2')].map(h => h.tagName)")
+    assert levels[0] == "H1" and levels.count("H2") >= 2
+
+
+def test_forced_colours_show_tracks_bars_and_selection(page):
+    """In a high-contrast theme the filled part of a track differs from the rest of it."""
+    page.emulate_media(forced_colors="active")
+    handle = slider(page)
+    handle.focus()
+    page.keyboard.press("End")
+    page.mouse.move(5, 400)
+    page.wait_for_timeout(300)
+    box = handle.bounding_box()
+    shot = page.screenshot(clip=box)
+    picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), float)
+    middle = picture[picture.shape[0] // 2]
+    wide = len(middle)
+    empty, filled = middle[wide // 5], middle[4 * wide // 5]
+    assert np.abs(empty - filled).max() > 60
+    chosen = page.locator("#data label").first.evaluate("l => getComputedStyle(l).backgroundColor")
+    other = page.locator("#data label").last.evaluate("l => getComputedStyle(l).backgroundColor")
+    assert chosen != other
+
+
+def test_the_focus_is_seen(page):
+    for target in (page.locator("#undo"), page.locator(SLIDER).first, page.locator("#model")):
+        target.focus()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        assert target.evaluate("t => t === document.activeElement")
+        style = target.evaluate("t => getComputedStyle(t).outlineStyle")
+        assert style != "none"
+    assert page.locator(f"canvas[data-model={BETA}]").get_attribute("role") == "img"
