@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 NOBODY = 65534
 PREFIX = "/ada/see"
-# To be run with the interpreter of a fresh environment, as in tests/fresh_space.sh.
+# Another is that of a fresh environment, in tests/fresh_space.sh.
 PYTHON = os.environ.get("SPACE_PYTHON", sys.executable)
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
@@ -41,9 +41,9 @@ def as_nobody() -> list[str] | None:
 
 
 @contextmanager
-def running(files: dict[str, bytes], before: list[str]):
-    """`python app.py` of a Space's `files`, as a user without a home, in a folder that nobody may
-    write to, under the prefix of a proxy; its port, its folder and its log."""
+def running(files: dict[str, bytes], variables: dict[str, str], before: list[str]):
+    """`python app.py` of a Space's `files` with its `variables`, as a user without a home, in a
+    folder that nobody may write to, under the prefix of a proxy; its port, its folder, its log."""
     place = Path(tempfile.mkdtemp(prefix="space-"))
     project, home, temporary = place / "app", place / "home", place / "tmp"
     for path, content in files.items():
@@ -57,7 +57,7 @@ def running(files: dict[str, bytes], before: list[str]):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {
+    environment = variables | {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "TMPDIR": str(temporary),

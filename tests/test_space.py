@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 
+import huggingface_hub
 import pytest
+from hub_stub import TOKEN, hub, point_to
 from PIL import Image
 from skimage.data import astronaut
 from space import as_nobody, framed, running
 
-from betavae.commands.host import app_files
+from betavae.cli import main
 
+SPACE = "ada/see"
 SERVED = ["celeba-vae", "celeba-beta-vae"]
 
 
+@pytest.fixture
+def hosted(monkeypatch, tmp_path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The files that `host` has put into the Space, and the variables that it has set there."""
+    with hub() as served:
+        point_to(monkeypatch, served.url)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "hub"))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        assert main(["host", SPACE, "--weights", *SERVED]) == 0
+        return served.files["space", SPACE], served.variables[SPACE]
+
+
 @pytest.mark.slow
-def test_the_files_of_a_space_run_there(browser, tmp_path):
+def test_the_files_of_a_space_run_there(browser, hosted, tmp_path):
     """Another user, who may write neither at home nor in the project; behind a proxy under a path;
     in a frame of another origin."""
     before = as_nobody()
@@ -24,8 +38,7 @@ def test_the_files_of_a_space_run_there(browser, tmp_path):
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     portrait = tmp_path / "portrait.png"
     Image.fromarray(astronaut()).save(portrait)
-    files = {path: file.read_bytes() for path, file in app_files(SERVED).items()}
-    with running(files, before) as (port, project, log), framed(port) as address:
+    with running(*hosted, before) as (port, project, log), framed(port) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page, errors = context.new_page(), []
         page.set_default_timeout(60_000)
