@@ -18,7 +18,7 @@ from betavae.machine.cores import cores
 from betavae.model import VAE, Bernoulli, Likelihood, Posterior
 from betavae.serving.batching import Batcher
 from betavae.serving.devices import CPU, device_failed, serving_device
-from betavae.serving.pictures import jpeg_uris
+from betavae.serving.pictures import QUALITY, jpeg_uri, to_bytes
 from betavae.serving.placed import Placed
 from betavae.views.traversal import moved_codes
 
@@ -32,6 +32,7 @@ class _Wish:
     codes: Tensor  # (N, L)
     output: str  # "mean" or "sample"
     seed: int  # of the sample's noise
+    quality: int = QUALITY  # of its JPEG
 
     def of(self, likelihood: Likelihood) -> Tensor:
         if self.output == "mean":
@@ -67,10 +68,15 @@ class Engine:
         return self._batcher.ask(("decode", name), _Wish(codes, output, seed), len(codes))
 
     async def frames(
-        self, name: str, codes: Tensor, output: str = "mean", seed: int = 0
+        self,
+        name: str,
+        codes: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+        quality: int = QUALITY,
     ) -> list[str]:
         """codes (N, L) -> a JPEG data URI each; for coroutines."""
-        wish = _Wish(codes, output, seed)
+        wish = _Wish(codes, output, seed, quality)
         return await self._batcher.ask_soon(("frames", name), wish, len(codes))
 
     def encode(self, name: str, images: Tensor) -> Posterior:
@@ -136,8 +142,8 @@ def _answers(what: str, model: Placed, items: list) -> list:
     pictures = [wish.of(own) for wish, own in zip(items, _split(likelihood, sizes), strict=True)]
     if what == "decode":
         return [own.cpu() for own in pictures]
-    uris = iter(jpeg_uris(torch.cat(pictures)))
-    return [[next(uris) for _ in range(size)] for size in sizes]
+    images = iter(to_bytes(torch.cat(pictures)))
+    return [[jpeg_uri(next(images), wish.quality) for _ in wish.codes] for wish in items]
 
 
 def _split(likelihood: Likelihood, sizes: list[int]) -> list[Likelihood]:

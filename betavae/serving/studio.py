@@ -18,6 +18,7 @@ from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.serving.engine import Engine
+from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
 
 # Named in the app when they are missing; $BETAVAE_EXPECTED names others, as a Space with few has.
@@ -118,10 +119,15 @@ class Studio:
         return self.engine.decode(name, codes, output, seed)
 
     async def frames(
-        self, codes: dict[str, Tensor], output: str = "mean", seed: int = 0
+        self,
+        codes: dict[str, Tensor],
+        output: str = "mean",
+        seed: int = 0,
+        quality: int = QUALITY,
     ) -> dict[str, str]:
         """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines."""
-        asked = (self.engine.frames(name, code, output, seed) for name, code in codes.items())
+        frames = self.engine.frames
+        asked = (frames(name, code, output, seed, quality) for name, code in codes.items())
         return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}
 
     def encode(self, name: str, images: Tensor) -> Posterior:
