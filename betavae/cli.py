@@ -22,6 +22,7 @@ from betavae.commands import (
 from betavae.data import DataError
 from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
+from betavae.study.cluster import ClusterError
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.run import TrainingError
 
@@ -41,6 +42,7 @@ COMMANDS = (
 EXPECTED = (
     BundleError,
     CheckpointError,
+    ClusterError,
     DataError,
     TrainingError,
     WeightsError,

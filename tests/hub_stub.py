@@ -14,6 +14,8 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import huggingface_hub
+
 TOKEN, USER = "hf_of_ada", "ada"
 LARGEST_BINARY = 1_000_000
 COMMIT = "1" * 40
@@ -227,3 +229,12 @@ def hub():
     finally:
         server.shutdown()
         server.server_close()
+
+
+def point_to(monkeypatch, url: str) -> None:
+    """The Hub that this process asks; large files go the way of Git LFS, not of Xet."""
+    for module in (huggingface_hub.constants, huggingface_hub.file_download.constants):
+        monkeypatch.setattr(module, "ENDPOINT", url)
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)

@@ -20,6 +20,7 @@ from betavae.serving.batching import Batcher
 from betavae.serving.devices import DeviceError, device_failed, serving_device
 from betavae.serving.engine import Engine
 from betavae.serving.graphs import Graphed, graphed_where_it_pays
+from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris
 from betavae.serving.placed import Placed, within_a_grey_level
 from betavae.serving.studio import Studio
 from betavae.views.traversal import traverse
@@ -173,6 +174,18 @@ class TestAnswers:
         with ThreadPoolExecutor(25) as people:
             assert max(people.map(by_thread, range(25))) < 1e-5
         run(by_coroutine())
+
+    def test_light_pictures_and_fine_ones_are_one_batch(self, studio):
+        codes = studio.bundles[FACES].codes[:2]
+
+        async def both():
+            asked = [studio.engine.frames(FACES, codes, quality=q) for q in (LIGHT, QUALITY)]
+            return await asyncio.gather(*asked)
+
+        light, fine = run(both())
+        alone = jpeg_uris(studio.decode(FACES, codes), LIGHT)
+        for few, many, one in zip(light, fine, alone, strict=True):
+            assert len(few) < 0.6 * len(many) and abs(len(few) - len(one)) < 40
 
     def test_a_sample_is_the_same_alone_and_in_a_crowd(self, studio):
         code = studio.bundles[FACES].codes[:1]

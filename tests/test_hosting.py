@@ -11,7 +11,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from hub_stub import LARGEST_BINARY, TOKEN, hub
+from hub_stub import LARGEST_BINARY, TOKEN, hub, point_to
 
 from betavae import bundles
 from betavae.cli import main
@@ -30,14 +30,6 @@ def stub(monkeypatch, tmp_path):
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         yield served
         assert not served.unknown
-
-
-def point_to(monkeypatch, url: str) -> None:
-    for module in (huggingface_hub.constants, huggingface_hub.file_download.constants):
-        monkeypatch.setattr(module, "ENDPOINT", url)
-    template = url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
 
 
 def refusal(capsys, *arguments) -> str:

@@ -31,6 +31,12 @@ def add(commands) -> None:
     option("--seeds", type=positive, default=10, help="number of seeds (10)")
     option("--first-seed", type=int, default=0, help="such as 5 if another machine runs 0 to 4 (0)")
     option("--workers", type=positive, default=2, help="runs at the same time, on shared cores (2)")
+    option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="give the runs to the workers of this Dask scheduler instead (pip install "
+        "distributed); they must see the same folders",
+    )
     option("--objective", choices=sorted(OBJECTIVES), default="beta-vae")
     for name, value in all_settings().items():
         option(
@@ -57,7 +63,7 @@ def add(commands) -> None:
 def _grid(options: argparse.Namespace) -> None:
     from betavae.study.grid import run_grid
 
-    done = run_grid(runs_of(options), options.workers)
+    done = run_grid(runs_of(options), options.workers, options.scheduler)
     print(f"{len(done)} runs under {options.to} are trained and measured")
 
 

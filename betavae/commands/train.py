@@ -106,7 +106,7 @@ def add(commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from betavae.training.distributed import join
+    from betavae.training.distributed import join, restarted
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config
@@ -122,7 +122,8 @@ def _train(options: argparse.Namespace) -> None:
     processes = join()
     try:
         data, validation = splits(options.data, options.root, processes.first)
-        if options.resume:
+        # After a loss torchrun starts the same command again.
+        if options.resume or (restarted() and (folder / checkpoints.NAME).exists()):
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
         else:

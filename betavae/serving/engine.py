@@ -19,7 +19,7 @@ from betavae.model import VAE, Bernoulli, Likelihood, MultiRateVAE, Posterior
 from betavae.serving.batching import Batcher
 from betavae.serving.devices import CPU, device_failed, serving_device
 from betavae.serving.dials import Dials, place_of
-from betavae.serving.pictures import jpeg_uris
+from betavae.serving.pictures import QUALITY, jpeg_uri, to_bytes
 from betavae.serving.placed import Placed
 from betavae.views.traversal import moved_codes
 
@@ -33,6 +33,7 @@ class _Wish:
     codes: Tensor  # (N, L)
     output: str  # "mean" or "sample"
     seed: int  # of the sample's noise
+    quality: int = QUALITY  # of its JPEG
 
     def of(self, likelihood: Likelihood) -> Tensor:
         if self.output == "mean":
@@ -99,11 +100,12 @@ class Engine:
         codes: Tensor,
         output: str = "mean",
         seed: int = 0,
+        quality: int = QUALITY,
         beta: float | None = None,
     ) -> list[str]:
         """codes (N, L) -> a JPEG data URI each; for coroutines."""
-        key = self._key("frames", name, beta)
-        return await self._batcher.ask_soon(key, _Wish(codes, output, seed), len(codes))
+        key, wish = self._key("frames", name, beta), _Wish(codes, output, seed, quality)
+        return await self._batcher.ask_soon(key, wish, len(codes))
 
     def encode(self, name: str, images: Tensor, beta: float | None = None) -> Posterior:
         """images (N, C, 64, 64) in [0, 1] -> q(z|x)."""
@@ -179,8 +181,8 @@ def _answers(what: str, model: Placed, items: list) -> list:
     pictures = [wish.of(own) for wish, own in zip(items, _split(likelihood, sizes), strict=True)]
     if what == "decode":
         return [own.cpu() for own in pictures]
-    uris = iter(jpeg_uris(torch.cat(pictures)))
-    return [[next(uris) for _ in range(size)] for size in sizes]
+    images = iter(to_bytes(torch.cat(pictures)))
+    return [[jpeg_uri(next(images), wish.quality) for _ in wish.codes] for wish in items]
 
 
 def _split(likelihood: Likelihood, sizes: list[int]) -> list[Likelihood]:

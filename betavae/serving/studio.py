@@ -20,6 +20,7 @@ from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.serving.engine import Engine
+from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
 
 # Named in the app when they are missing; $BETAVAE_EXPECTED names others, as a Space with few has.
@@ -136,6 +137,7 @@ class Studio:
         codes: dict[str, Tensor],
         output: str = "mean",
         seed: int = 0,
+        quality: int = QUALITY,
         betas: dict[str, float] | None = None,
     ) -> dict[str, str]:
         """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines.
@@ -143,7 +145,7 @@ class Studio:
         betas  of models of every β: at which one
         """
         asked = (
-            self.engine.frames(name, code, output, seed, (betas or {}).get(name))
+            self.engine.frames(name, code, output, seed, quality, (betas or {}).get(name))
             for name, code in codes.items()
         )
         return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}

@@ -9,13 +9,17 @@ import os
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from betavae.machine.cores import cores
+from betavae.machine.locks import alone
+from betavae.study.apart import apart
+from betavae.study.cluster import cluster
 from betavae.study.kinds import kind
 from betavae.study.score import SCORES, measure_run
 from betavae.training import checkpoints
@@ -36,6 +40,11 @@ class Planned:
     folder: Path
     config: TrainingConfig
     data_path: Path | None
+
+    def everywhere(self) -> Planned:
+        """The same run by paths that mean the same in any folder, on any computer that has them."""
+        data_path = self.data_path and self.data_path.resolve()
+        return replace(self, folder=self.folder.resolve(), data_path=data_path)
 
 
 def plan(
@@ -62,24 +71,26 @@ def plan(
     return runs
 
 
-def run_grid(runs: list[Planned], workers: int) -> list[Path]:
-    """Train and measure what is missing, `workers` runs side by side; returns all run folders.
+def run_grid(runs: list[Planned], workers: int, scheduler: str | None = None) -> list[Path]:
+    """Train and measure what is missing; returns all run folders.
+
+    workers    runs side by side on this computer
+    scheduler  the address of a Dask scheduler, whose workers take the runs instead
 
     Stopped by Ctrl-C, killed or cut off, it goes on from the checkpoints when called again.
-    Raises TrainingError if a run was trained with other settings, or could not be finished.
+    Raises TrainingError if a run was trained with other settings, or could not be finished;
+    ClusterError without a cluster.
     """
-    # Before the workers start: their numerical libraries read it when they are loaded.
-    os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // workers))
     missing = [run for run in runs if not _finished(run)]
+    work, executor = train_and_measure, _processes
+    if scheduler:
+        missing = [run.everywhere() for run in missing]
+        work, executor = partial(apart, train_and_measure), lambda _: cluster(scheduler)
     with (
         tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", unit="run") as bar,
-        ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_end_with_parent,
-        ) as pool,
+        executor(workers) as pool,
     ):
-        futures = {pool.submit(train_and_measure, run): run for run in missing}
+        futures = {pool.submit(work, run): run for run in missing}
         try:
             for future in as_completed(futures):
                 name = futures[future].folder.name
@@ -99,6 +110,17 @@ def run_grid(runs: list[Planned], workers: int) -> list[Path]:
         finally:
             pool.shutdown(cancel_futures=True)
     return [run.folder for run in runs]
+
+
+def _processes(workers: int) -> ProcessPoolExecutor:
+    """Processes on this computer that share its cores."""
+    # Before they start: their numerical libraries read it when they are loaded.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // workers))
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_parent,
+    )
 
 
 def _finished(planned: Planned) -> bool:
@@ -123,11 +145,17 @@ def _end_with_parent() -> None:
 def train_and_measure(planned: Planned) -> bool:
     """One run to its end, resumed where it was left, then its scores.json; False if stopped.
 
-    A worker that was stopped starts no other run: the pool has handed it the next already.
+    A worker that was stopped starts no other run: the pool has handed it the next already. Where
+    two workers have the same run, as when one was taken for dead, the second waits for the first.
     """
-    global _stopped
     if _stopped:
         return False
+    with alone(planned.folder):
+        return _finished(planned) or _train_and_measure(planned)
+
+
+def _train_and_measure(planned: Planned) -> bool:
+    global _stopped
     from betavae.data import DATA_SETS
     from betavae.training.distributed import join
 
@@ -140,7 +168,6 @@ def train_and_measure(planned: Planned) -> bool:
         run = Run.resume(planned.folder, data, processes)
         _refuse_another(planned, run.config)
     else:
-        planned.folder.mkdir(parents=True, exist_ok=True)
         run = Run(planned.folder, planned.config, data, processes)
     rows = max(1, planned.config.steps // HISTORY_ROWS)
     train(run, validation, Pace(rows, CHECKPOINT_SECONDS, float("inf"), progress=False))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,17 @@ class Processes:
             value /= self.count
         return value
 
+    def in_parallel(self, module: nn.Module) -> nn.Module:
+        """The module, whose gradients a backward pass makes those of the global batch: messages of
+        the later layers travel while the earlier ones are computed."""
+        if self.count == 1:
+            return module
+        # Buffers follow from the batch's average, which all processes have.
+        return DistributedDataParallel(module, broadcast_buffers=False)
+
     def average_gradients(self, module: nn.Module) -> None:
-        """Make every gradient that of the global batch, in one message."""
+        """Make every gradient that of the global batch, in one message; of what is not trained by
+        one backward pass of `in_parallel`, as an objective's own network."""
         if self.count == 1:
             return
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
@@ -71,6 +81,11 @@ class Processes:
     def close(self) -> None:
         if self.count > 1:
             dist.destroy_process_group()
+
+
+def restarted() -> bool:
+    """Whether torchrun has started this process again, because one of the group was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
 def join() -> Processes:

@@ -51,6 +51,7 @@ class Run:
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
         self.vae.to(processes.device, memory_format=self.setting.layout).train()
         self.objective.to(processes.device).train()
+        self.pass_through = processes.in_parallel(self.vae)
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
@@ -141,7 +142,6 @@ class Run:
         self.optimiser.zero_grad()
         shares = zip(betas, images.chunk(len(betas)), noise.chunk(len(betas)), strict=True)
         terms = [self._descend(*share, of=len(betas)) for share in shares]
-        self.processes.average_gradients(self.vae)
         # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
@@ -180,9 +180,9 @@ class Run:
         device, average = self.processes.device, self.processes.average
         with self.setting.autocast(device):
             if beta is None:
-                posterior, likelihood = self.vae(images, noise)
+                posterior, likelihood = self.pass_through(images, noise)
             else:
-                posterior, likelihood = self.vae(images, noise, beta)
+                posterior, likelihood = self.pass_through(images, noise, beta)
         if beta is None:
             objective = self.objective
             likelihood = self.vae.likelihood.fit(likelihood, images, average)

@@ -9,7 +9,9 @@ import gradio as gr
 from betavae.serving.studio import Studio
 from betavae.ui import endpoints
 from betavae.ui.parts.markup import notice
+from betavae.ui.parts.opened import fill_when_opened
 from betavae.ui.tabs import compare, reconstruct, training, traverse
+from betavae.ui.wire import MIDDLEWARE, first_sight
 
 CSS = Path(__file__).with_name("page.css")
 KEEP_SECONDS = 1800  # uploads older than this are deleted, looked for as often
@@ -75,12 +77,16 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tabs(selected="traverse") as tabs:
                 with gr.Tab("Traverse", id="traverse"):
                     board = traverse.build(studio)
-                with gr.Tab("Reconstruct", id="reconstruct"):
+                with gr.Tab("Reconstruct", id="reconstruct") as second:
                     reconstruct.build(studio, board, tabs)
-                with gr.Tab("Compare", id="compare"):
+                with gr.Tab("Compare", id="compare") as third:
                     compare.build(studio)
-                with gr.Tab("Training & metrics", id="training"):
+                with gr.Tab("Training & metrics", id="training") as fourth:
                     training.build(studio)
+            titles = {name: studio.title(name) for name in studio.first_pair}
+            demo.first_sight = first_sight(board.props["opening"], titles)
+            for tab in (second, third, fourth):
+                fill_when_opened(tab)
             endpoints.build(studio)
         else:
             gr.HTML(notice("No model could be loaded, so there is nothing to show.", wrong=True))
@@ -95,5 +101,6 @@ LAUNCH = {  # for Blocks.launch
     "ssr_mode": False,  # no Node needed
     "max_threads": 8,  # of 40, on a few cores, most would wait, each with a heap of its own
     "max_file_size": "20mb",
+    "app_kwargs": {"middleware": MIDDLEWARE},
     "footer_links": ["api", "gradio", "settings"],
 }

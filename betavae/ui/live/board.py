@@ -8,6 +8,7 @@ dragging. What the visitor does is one object in the browser; undo, snapshots an
 
 from __future__ import annotations
 
+import time
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -15,7 +16,7 @@ import gradio as gr
 import torch
 
 from betavae.serving import checks
-from betavae.serving.pictures import data_uri
+from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris, sheet_uri
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
 from betavae.ui.live.dial import betas_of, describe_dial, turn_function
@@ -64,7 +65,20 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
             for name, models in families.items()
         ],
         first=studio.first_pair,
+        opening=_opening(studio),
     )
+
+
+def _opening(studio: Studio) -> dict[str, Any]:
+    """A stored face for who comes without a link: every model's code of it, and its pictures."""
+    index = int(torch.randint(studio.faces(), ()))
+    codes = studio.stored_face(index)
+    shown = {name: studio.decode(name, codes[name][None]) for name in studio.first_pair}
+    return {
+        "number": index,
+        "codes": {name: code.tolist() for name, code in codes.items()},
+        "pictures": {name: jpeg_uris(picture)[0] for name, picture in shown.items()},
+    }
 
 
 def _word(studio: Studio, name: str) -> str:
@@ -103,14 +117,22 @@ def server_functions(studio: Studio) -> list:
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
     async def frame(request: dict) -> dict:
-        """{"codes": {model: numbers}, "output", "seed", "betas"} -> {"pictures": {model: URI}}.
+        """{"codes": {model: numbers}, "output", "seed", "betas", "light"} -> {"pictures": {model:
+        URI}, "light", "busy": milliseconds}.
 
         betas  {model: β}, of models of every β; without one, the β that it is shown at first
+        light  a half of the bytes, for a drag over a slow line: what an answer takes and the server
+               was not busy with is the line's
         """
+        began = time.perf_counter()
         wanted, betas = _codes(studio, request), betas_of(studio, request)
         output = checks.output(request.get("output", "mean"))
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
-        return {"pictures": await studio.frames(wanted, output, seed, betas)}
+        light = request.get("light") is True
+        quality = LIGHT if light else QUALITY
+        pictures = await studio.frames(wanted, output, seed, quality, betas)
+        busy = round(1000 * (time.perf_counter() - began))
+        return {"pictures": pictures, "light": light, "busy": busy}
 
     def strips(request: dict) -> dict:
         """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas"} ->
@@ -129,7 +151,7 @@ def server_functions(studio: Studio) -> list:
             latents = checks.latents(rows[name], studio.bundles[name].vae.latents)
             at = (code[0], latents, output, values, betas.get(name))
             frames = studio.strips(name, *at) if latents else None
-            sheets[name] = None if frames is None else data_uri(grid(frames), quality=88)
+            sheets[name] = None if frames is None else sheet_uri(grid(frames))
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:

@@ -1,6 +1,7 @@
 // What the live components share; put before each one's own script.
 const RETRY = 1000;                                           // milliseconds
-const PATIENCE = 8000;
+const LOST = 60_000;                                          // then nobody waits for an answer any more
+const SLOW = 250, QUICK = 150;                                // an answer's time over a slow line, a quick one
 const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
 
 function make(tag, properties = {}, ...children) {
@@ -23,13 +24,15 @@ function enlarge(image, canvas) {
   canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
 }
 
-// Gradio answers a lost network with nothing, and a question may hang: both are failures.
-function answered(question, patience = PATIENCE) {
+// Gradio answers a lost network with nothing, and a question may hang: both are failures. An answer that
+// is late is waited for, because to ask again would only make it later: `late` is called, once.
+function answered(question, patience = LOST, late = () => {}) {
   let clock;
-  const late = new Promise((_, reject) => {
+  const never = new Promise((_, reject) => {
     clock = setTimeout(() => reject(new Error('no answer in time')), patience);
   });
-  return Promise.race([question, late]).finally(() => clearTimeout(clock)).then(answer => {
+  const soon = setTimeout(late, props.patience);
+  return Promise.race([question, never]).finally(() => { clearTimeout(clock); clearTimeout(soon); }).then(answer => {
     if (!answer) throw new Error('no answer');
     return answer;
   });
@@ -38,18 +41,25 @@ function answered(question, patience = PATIENCE) {
 // Newest wins: at most `inFlight` questions under way, each asked with the state of now; a wish made
 // meanwhile is asked when there is room. `draw(answer, newer, since)` puts an answer on the page; just
 // before it paints a part it asks `newer(part)`, which says no when a later answer was there first.
-// A question that fails is asked again a second later, with the state of then.
-function newestWins(inFlight, ask, draw, fail) {
-  let wished = 0, asked = 0, busy = 0, sent = 0, retry = null;
+// A question that fails is asked again a second later, with the state of then. `wish.slow()` says whether
+// the line is slow: then a few more questions are under way, because each is on its way for long. What the
+// server needs itself, `busy`, does not count: more questions would only keep it busier.
+function newestWins(inFlight, ask, draw, fail, late) {
+  let wished = 0, asked = 0, busy = 0, sent = 0, retry = null, took = 0, slow = false;
   const drawn = {};
+  function timed(milliseconds) {
+    took += (milliseconds - took) * (took ? .3 : 1);          // a running average
+    slow = took > (slow ? QUICK : SLOW);
+  }
   function pump() {
-    while (wished > asked && busy < inFlight) {
-      const sequence = ++sent, since = wished;
+    const room = slow && inFlight > 1 ? inFlight + 2 : inFlight;
+    while (wished > asked && busy < room) {
+      const sequence = ++sent, since = wished, began = performance.now();
       const newer = (part = '') => sequence >= (drawn[part] ?? 0) && Boolean(drawn[part] = sequence);
       asked = wished;
       busy++;
-      answered(ask())
-        .then(answer => draw(answer, newer, since))
+      answered(ask(), LOST, late)
+        .then(answer => { timed(performance.now() - began - (answer.busy ?? 0)); return draw(answer, newer, since); })
         .catch(() => {
           fail();
           retry ??= setTimeout(() => { retry = null; wish(); }, RETRY);
@@ -57,6 +67,11 @@ function newestWins(inFlight, ask, draw, fail) {
         .finally(() => { busy--; pump(); });
     }
   }
-  function wish() { wished = Math.max(performance.now(), wished + 1e-3); pump(); }
+  function wish() {
+    wished = Math.max(performance.now(), wished + 1e-3);
+    queueMicrotask(pump);                                     // wishes of one moment are one question
+  }
+  wish.slow = () => slow;
+  wish.fulfilled = () => { asked = wished; };                 // by what was there already
   return wish;
 }

@@ -10,6 +10,7 @@ import gradio as gr
 
 HERE = Path(__file__).parent
 IN_FLIGHT = 3  # over 80 ms of network one request at a time gives 10 frames a second, three give 33
+PATIENCE = 8000  # milliseconds until an answer is late; then that is said
 
 
 def live_html(
@@ -36,6 +37,7 @@ def live_html(
         js_on_load=_read("component.js", *(scripts or [f"{name}.js"])),
         server_functions=functions,
         in_flight=IN_FLIGHT,
+        patience=PATIENCE,
         elem_id=elem_id,
         apply_default_css=False,
         **props,

@@ -69,16 +69,12 @@ function peek(name, index) {
   peeked[name] = index;
   lookSoon(name);
 }
-// The lens's own question; what the hand does goes first.
+// What the hand does goes first.
 let looking = {};
 function lookSoon(name) {
   showLens(name);
   clearTimeout(looking[name]);
-  looking[name] = setTimeout(async () => {
-    const index = lensOn(name), codes = {[name]: state.codes[name].slice()};
-    const answer = await answered(server.strips({codes, output: state.output, betas: betasOf([name]), latents: {[name]: [index]}})).catch(() => null);
-    if (answer?.sheets?.[name]) drawLens(name, index, await load(answer.sheets[name]));
-  }, 70);
+  looking[name] = setTimeout(() => { looked.add(name); look(); }, 70);
 }
 function drawLens(name, index, image) {
   if (lensOn(name) === index) lenses[name].strip.getContext('2d').drawImage(image, 0, 0);

@@ -25,7 +25,8 @@ async function ask(question, of, first = false) {
   const mine = ++turn, asking = 'The server does not answer; it is asked again.';
   while (mine === turn) {
     try {
-      const answer = await answered(question());
+      const answer = await answered(question(), LOST, () => { if (mine === turn) wait.slow(FACE); });
+      wait.over(FACE);
       if (mine !== turn) break;
       if (!answer.codes) return say(answer.error, true);
       if (!first) remember();
@@ -40,8 +41,16 @@ async function ask(question, of, first = false) {
   }
   if (status.textContent === asking) say(notes[family()]);
 }
+// The face that came with the page, so that nothing has to be asked for the first picture.
+function showOpening() {
+  const {codes, number, pictures} = props.opening;
+  setFace(codes, one => `${capital(one)} ${number}, as each model redraws it.`);
+  wanted.clear();
+  wish.fulfilled();
+  draw({pictures}, () => true, performance.now());
+}
 const commands = {
-  start: () => openLink() || ask(() => server.real_face({}), names, true),
+  start: () => openLink() || showOpening(),
   real: () => ask(() => server.real_face({}), relatives()),
   random: () => {
     const shown = state.shown.slice();
@@ -69,6 +78,7 @@ function obey() {
 
 for (const model of props.models) buildModel(model);
 root.append(make('div', {className: 'deck'}, toolbar, player, make('div', {className: 'side'}, stage, sides, status, tray)), panels, dialog, chooser);
+document.querySelector('.first-sight')?.remove();             // what the page showed so far
 showModels(state.shown);
 showSteps();
 // For the tab that pastes the face back: what the sliders say, and where they started. A latent that

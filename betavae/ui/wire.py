@@ -1,0 +1,76 @@
+"""How the page travels: its first pictures at once, its text compressed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# A picture of a drag is smaller: it is asked for sixty times a second, and JPEG is compressed.
+SMALLEST = 8_000  # bytes
+LEVEL = 6  # 9 takes twice the time for a hundredth of the bytes
+PLACE = b"</gradio-app>"  # in Gradio's page
+LINKED = {"model", "code", "tab"}  # a link that says what is to be seen, or where
+STYLE = (
+    "position:absolute;inset:98px 0 auto;display:flex;flex-wrap:wrap;justify-content:center;"
+    "gap:8px 20px;color:var(--col);font:13px ui-sans-serif,system-ui,sans-serif"
+)
+PICTURE = "width:max(240px,38vh);max-width:44vw;aspect-ratio:1;border-radius:14px;background:#8883"
+
+
+def first_sight(opening: dict[str, Any], titles: dict[str, str]) -> str:
+    """What is seen until Gradio's scripts are there: the pictures that the board begins with. The
+    board takes it away.
+
+    opening  {"pictures": {model: data URI}}
+    titles   of the models, for people
+    """
+    pictures = "".join(
+        f'<img style="{PICTURE}" src="{uri}" alt="By {escape(titles[name])}">'
+        for name, uri in opening["pictures"].items()
+    )
+    words = '<p role="status" style="flex-basis:100%;text-align:center">The sliders are coming.</p>'
+    return f'<div class="first-sight" style="{STYLE}">{pictures}{words}</div>'
+
+
+class FirstSight:
+    """Puts the first sight of the Blocks, its attribute `first_sight`, into the page."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET"
+        if not page or LINKED & parse_qs(scope["query_string"].decode("latin-1")).keys():
+            return await self.app(scope, receive, send)
+        sight = getattr(scope["app"].get_blocks(), "first_sight", "").encode()
+        start: Message = {}
+
+        async def with_sight(message: Message) -> None:
+            if message["type"] == "http.response.start":  # its length is not known yet
+                start.update(message)
+                return
+            if start:
+                whole = not message.get("more_body")
+                if whole and PLACE in message["body"]:
+                    message["body"] = message["body"].replace(PLACE, PLACE + sight, 1)
+                    kept = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
+                    length = str(len(message["body"])).encode()
+                    start["headers"] = [*kept, (b"content-length", length)]
+                await send(dict(start))
+                start.clear()
+            await send(message)
+
+        await self.app(scope, receive, with_sight)
+
+
+# Gradio compresses files by the endings of their names, but not the page, nor what functions
+# answer.
+MIDDLEWARE = [
+    Middleware(GZipMiddleware, minimum_size=SMALLEST, compresslevel=LEVEL),
+    Middleware(FirstSight),
+]

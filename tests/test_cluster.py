@@ -1,0 +1,222 @@
+"""More than one machine: a grid on a Dask cluster, training that torchrun starts again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from small_grids import planned
+from small_runs import command
+
+from betavae import cli
+from betavae.machine import locks
+from betavae.study import cluster, grid
+from betavae.study.apart import apart
+from betavae.study.score import SCORES
+from betavae.training import checkpoints
+
+PROJECT = Path(__file__).parents[1]
+SECONDS = 240  # in which everything below must have happened, on a busy machine too
+
+# The processes that train find this first: few pictures, as in the other tests of grids; and each
+# leaves a line in `trained` for each run that it begins.
+SMALL = """
+import os, sys
+if "betavae.study.apart" in sys.orig_argv:
+    from betavae.data import shapes2d
+    from betavae.metrics import codes
+    from betavae.study import grid
+
+    codes.TRAIN, codes.TEST, shapes2d.HELD_OUT = 400, 200, 300
+    grid.HISTORY_ROWS, grid.CHECKPOINT_SECONDS = 1, 0.3
+    measure = grid.measure_run
+
+    def noted(folder, *rest):
+        with open(os.environ["MEASURED"], "a") as lines:
+            lines.write(f"{folder.name}\\n")
+        measure(folder, *rest)
+
+    grid.measure_run = noted
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def until(condition, *processes: subprocess.Popen) -> None:
+    """Wait for it; the processes must not end meanwhile."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        for process in processes:
+            assert process.poll() is None, process.args
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def processes():
+    """processes(words, environment): started, and ended after the test with all that they began."""
+    started = []
+
+    def start(words, environment, **options):
+        started.append(subprocess.Popen(words, env=environment, cwd=PROJECT, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            family = [*psutil.Process(process.pid).children(recursive=True), process]
+            for each in family:
+                each.kill()
+        process.wait()
+
+
+class TestDask:
+    @pytest.mark.slow
+    def test_a_lost_worker_loses_no_run_and_none_is_trained_twice(self, tmp_path, processes):
+        (tmp_path / "sitecustomize.py").write_text(SMALL, encoding="utf-8")
+        measured = tmp_path / "measured"
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(
+                [str(tmp_path), str(PROJECT), os.environ.get("PYTHONPATH", "")]
+            ),
+            "MEASURED": str(measured),
+        }
+        address = f"tcp://127.0.0.1:{free_port()}"
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        dask = [sys.executable, "-m", "distributed.cli.dask_{}"]
+        words = ["--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--no-dashboard"]
+        scheduler = processes(
+            [*dask[:2], dask[2].format("scheduler"), *words], environment, **quiet
+        )
+        words = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        words += ["--local-directory", str(tmp_path)]
+        workers = [
+            processes([*dask[:2], dask[2].format("worker"), *words], environment, **quiet)
+            for _ in range(2)
+        ]
+        runs = [tmp_path / f"conv-beta-vae-beta{beta}-seed0" for beta in (1, 4, 16)]
+        words = [
+            "grid",
+            "shapes2d",
+            "--to",
+            str(tmp_path),
+            "--seeds",
+            "1",
+            "--beta",
+            "1",
+            "4",
+            "16",
+        ]
+        words += [
+            "--steps",
+            "60",
+            "--batch-size",
+            "8",
+            "--precision",
+            "fp32",
+            "--memory-format",
+            "contiguous",
+        ]
+        call = [sys.executable, "-m", "betavae", *words, "--scheduler", address]
+        grid_ = processes(call, environment)
+
+        def training(worker) -> bool:
+            return bool(psutil.Process(worker.pid).children())
+
+        begun = lambda: [run for run in runs if (run / checkpoints.NAME).exists()]  # noqa: E731
+        until(lambda: len(begun()) >= 2 and training(workers[0]), grid_, scheduler, *workers)
+        children = psutil.Process(workers[0].pid).children(recursive=True)
+        workers[0].kill()
+        until(lambda: grid_.poll() is not None, scheduler, workers[1])
+        assert grid_.returncode == 0
+        for run in runs:
+            assert json.loads((run / SCORES).read_bytes())["config"]["steps"] == 60
+            assert checkpoints.read(run)["step"] == 60
+        assert sorted(measured.read_text(encoding="utf-8").split()) == sorted(
+            run.name for run in runs
+        )
+        assert not psutil.wait_procs(children, timeout=20)[1]  # nobody trains on unseen
+
+    def test_no_scheduler_is_said_in_one_sentence(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(cluster, "SECONDS", 1)
+        words = ["grid", "shapes2d", "--to", str(tmp_path), "--seeds", "1", "--steps", "1"]
+        address = f"tcp://127.0.0.1:{free_port()}"
+        assert cli.main([*words, "--scheduler", address]) == 1
+        assert f"No Dask scheduler answers at {address}" in capsys.readouterr().err
+
+    def test_without_dask_it_is_said_what_to_install(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, "distributed", None)  # as Python has what is not there
+        words = ["grid", "shapes2d", "--to", str(tmp_path), "--seeds", "1", "--steps", "1"]
+        assert cli.main([*words, "--scheduler", "tcp://127.0.0.1:1"]) == 1
+        assert "pip install distributed" in capsys.readouterr().err
+
+
+class TestApart:
+    def test_answers_and_errors_come_back(self):
+        assert apart(os.path.exists, str(PROJECT)) is True
+        assert apart(os.path.exists, "/no/such/folder") is False
+        with pytest.raises(RuntimeError, match=r"FileNotFoundError.*/no/such/folder"):
+            apart(os.listdir, "/no/such/folder")
+
+    def test_a_folder_is_one_processes_at_a_time(self, tmp_path):
+        code = "import sys, pathlib; from betavae.machine.locks import alone\n"
+        code += "with alone(pathlib.Path(sys.argv[1])): print('in', flush=True)"
+        words = [sys.executable, "-c", code, str(tmp_path / "run")]
+        with locks.alone(tmp_path / "run"):
+            other = subprocess.Popen(
+                words, cwd=PROJECT, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            )
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.wait(timeout=1)
+        assert other.communicate(timeout=SECONDS)[0] == "in\n"
+
+    def test_what_is_finished_is_not_trained_again(self, measured, monkeypatch):
+        monkeypatch.setattr(grid, "_train_and_measure", None)  # it is not called
+        (run,) = planned(measured)
+        assert grid.train_and_measure(run)
+
+
+@pytest.mark.slow
+def test_torchrun_goes_on_from_the_checkpoint_after_a_node_is_lost(
+    picture_folder, tmp_path, processes
+):
+    """Two nodes of one process; one process is killed, both are started again."""
+    run, port = tmp_path / "run", free_port()
+    words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.5")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def node(rank: int) -> subprocess.Popen:
+        torchrun = "-m torch.distributed.run --nnodes 2 --nproc-per-node 1 --max-restarts 3"
+        torchrun += f" --rdzv-backend c10d --rdzv-id test --rdzv-endpoint 127.0.0.1:{port}"
+        torchrun += f" --rdzv-conf is_host={'true' if rank == 0 else 'false'}"
+        launcher = [sys.executable, *torchrun.split(), "-m", "betavae", *words]
+        log = open(tmp_path / f"node{rank}", "w", encoding="utf-8")  # noqa: SIM115
+        return processes(launcher, environment, stdout=log, stderr=log)
+
+    nodes = [node(rank) for rank in range(2)]
+    until(lambda: (run / checkpoints.NAME).exists(), *nodes)
+    (worker,) = psutil.Process(nodes[1].pid).children()
+    worker.kill()
+    before = checkpoints.read(run)["step"]
+
+    def resumed() -> bool:
+        again = psutil.Process(nodes[1].pid).children()
+        return again and again[0].pid != worker.pid and checkpoints.read(run)["step"] > before
+
+    until(resumed, *nodes)
+    text = "".join((tmp_path / f"node{rank}").read_text(encoding="utf-8") for rank in range(2))
+    assert text.count("pictures to train on") == 2  # the first process says it, once a start
+    state = checkpoints.read(run)
+    rows = [row["step"] for row in state["history"]]
+    assert rows == sorted(set(rows))  # it went on; a run begun anew would have the first rows again
