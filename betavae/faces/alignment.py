@@ -74,11 +74,13 @@ def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> Ali
             "face in it; use a larger one."
         )
     overview = Patch(copies[0], resize(photo.size, copies[0].shape[1::-1]))
-    for faces in _searches(copies, photo.size):
+    searches = _searches(copies, photo.size)
+    for faces in searches:
         wanted = faces if at is None else _faces_at(faces, at)
         for face in wanted[:MAX_CANDIDATES]:
-            landmarks = _confirm(overview, face.landmarks)
-            if landmarks is not None:
+            seen = _confirm(overview, face.landmarks)
+            if seen:
+                landmarks = _surest(overview, seen, searches).landmarks
                 patch = cut_out(photo, _fit(landmarks))
                 others = faces[faces.index(face) :] if at is None else faces
                 return _aligned_face(patch, _refine(patch, landmarks), face.score, others)
@@ -206,8 +208,22 @@ def _fit(landmarks: np.ndarray) -> np.ndarray:
     return np.array([(a.real, -a.imag, b.real), (a.imag, a.real, b.imag)])
 
 
-def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
-    """Better landmarks; None for a face that cannot be seen again. Handwriting can look like one.
+def _surest(patch: Patch, seen: Face, searches: Iterator[list[Face]]) -> Face:
+    """The face as it is; one that is not sure, as the surest of the other searches sees it.
+
+    A face that is tilted or upside down is found in the photo as it stands, too, but hardly, and
+    with landmarks that make it look upright.
+    """
+    middle = tuple(seen.landmarks.mean(axis=0))
+    while seen.score < SURE and (faces := next(searches, None)):
+        for face in _faces_at(faces, middle)[:1]:
+            again = _confirm(patch, face.landmarks)
+            seen = again if again and again.score > seen.score else seen
+    return seen
+
+
+def _confirm(patch: Patch, landmarks: np.ndarray) -> Face | None:
+    """With better landmarks; None for a face that cannot be seen again, as handwriting may be.
 
     A quick look at four turns, as YuNet also finds faces that lie on their side, but with
     landmarks that make them look upright; and at the four turns between unless one is sure.
@@ -218,7 +234,7 @@ def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
         seen += [look] if look else []
         if look and look.score >= SURE:
             break
-    return max(seen, key=lambda face: face.score).landmarks if seen else None
+    return max(seen, key=lambda face: face.score, default=None)
 
 
 def _turned(landmarks: np.ndarray, degrees: float) -> np.ndarray:

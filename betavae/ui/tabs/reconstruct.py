@@ -19,6 +19,7 @@ from betavae.ui.parts.markup import card, cards, notice, overview
 from betavae.ui.parts.upload import (
     FIRST,
     LOST,
+    camera_trouble,
     face_or_centre,
     open_upload,
     photo_input,
@@ -28,7 +29,9 @@ from betavae.ui.parts.upload import (
 INTRODUCTION = (
     "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
     "faces, encoded into latents and decoded again. The photo is deleted within an hour. The "
-    "browser's history keeps nothing of it."
+    "browser's history keeps nothing of it.\n\nThe models learned from CelebA's celebrities and "
+    "draw everyone more like them: dark skin comes out lighter, and age, glasses and hats are "
+    "often lost, most with the β-VAE. Each model's card has the figures."
 )
 EMPTY = notice("Your face and each model's reconstruction will appear here.")
 DIFFERENCE = (
@@ -47,6 +50,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=260):
             photo = photo_input(label="A photo with a face", elem_id="photo")
+            camera_trouble()
             examples.build(studio, photo)
             which = gr.Radio([], label="Which face?", visible=False, elem_id="which")
             edit = gr.Button(
