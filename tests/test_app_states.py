@@ -223,3 +223,11 @@ def test_after_a_restart_whatever_has_lost_its_photo_says_so(cache):
     assert handlers["asked"](None, asks)[0]["message"] == lost
     assert "the server was restarted" in handlers["put_back"]({}, paste.FACE, None)[0]
     assert "the server was restarted" in handlers["blended"]("a photo", None)[0]
+
+
+def test_a_camera_that_is_not_there_is_said(page):
+    """This Chromium has none; Gradio itself would say nothing."""
+    page.get_by_role("tab", name="Reconstruct").click()
+    page.locator('#photo button[aria-label="Capture from camera"]').click()
+    page.locator("#photo").get_by_text("Click to Access Webcam").click()
+    page.get_by_text("No camera was found. Connect one, or upload a photo.").wait_for()

@@ -92,3 +92,17 @@ def test_the_groups_alone_are_measured_and_the_rest_stays(celeba_layout, tmp_pat
     shapes = str(PROJECT / "weights" / "shapes2d-vae")
     assert cli.main(["evaluate", shapes, "--groups"]) == 1
     assert "only models of faces do" in capsys.readouterr().err
+
+
+def test_what_reconstruct_says_of_people_is_what_was_measured():
+    """Dark skin comes out lighter; age, glasses and hats are often lost, most with the β-VAE."""
+    faces = [bundles.load(name) for name in bundles.names() if name.startswith("celeba-")]
+    measured = {bundle.name: bundle.metrics["groups"]["rows"] for bundle in faces}
+    lost = ("not young", "eyeglasses", "wearing hat")
+    for rows in measured.values():
+        assert rows["all"]["pictures"] == 2945 and rows[BANDS[0]]["shift"] > 0.01
+        for group in lost:
+            assert rows[group]["in_reconstructions"] < 0.8 * rows[group]["in_pictures"]
+    for group in lost:
+        kept = {name: rows[group]["in_reconstructions"] for name, rows in measured.items()}
+        assert min(kept, key=kept.get) == "celeba-beta-vae"

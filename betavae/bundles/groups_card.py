@@ -36,5 +36,5 @@ def _row(name: str, row: dict[str, Any]) -> str:
         found = f"{row['in_pictures']:.0%}, {row['in_reconstructions']:.0%}"
     return (
         f"| {name} | {row['pictures']:,} | {row['psnr']:.2f} | {row['ssim']:.3f} | "
-        f"{row['code_error']:.3f} | {row['skin']:.2f}, {row['shift']:+.2f} | {found} |"
+        f"{row['code_error']:.3f} | {row['skin']:.3f}, {row['shift']:+.3f} | {found} |"
     )

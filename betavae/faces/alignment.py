@@ -18,7 +18,7 @@ from betavae.data.celeba import CROP, FRAME, face_box
 from betavae.data.images import Box, centre_square, crop_and_resize
 from betavae.data.photos import upright_rgb
 from betavae.faces.detector import Face, detect
-from betavae.faces.geometry import ZOOM, Patch, compose, cut_out, inverse, resize, shrink
+from betavae.faces.geometry import ZOOM, Patch, compose, cut_out, inverse, resize, shrink, tilted
 
 # The detector's landmarks in CelebA's 178x218 frame.
 TEMPLATE = np.array([(69, 111), (108, 111), (88, 135), (71, 152), (105, 152)], float)
@@ -31,6 +31,7 @@ SEARCH_SIDES = (640, 320, 160)
 LONG, PANORAMA_SIDE, LONGEST_SIDE = 2.5, 320, 4096
 SMALLEST_SIDE = 16  # thinner strips make YuNet report faces that are not there
 MAX_CANDIDATES = 3  # of each search: a page of text may hold any number of false ones
+TILTED_SIDE = 320  # only copies up to this longest side are also searched in between
 SURE = 0.89  # looked at again, faces that stand upright score 0.9 and more
 FAR = 8  # degrees between two looks
 CLOSE_UP = (16, 62, 160, 206)  # the part of the frame that is looked at again: the face
@@ -74,11 +75,13 @@ def align_face(photo: Image.Image, at: tuple[float, float] | None = None) -> Ali
             "face in it; use a larger one."
         )
     overview = Patch(copies[0], resize(photo.size, copies[0].shape[1::-1]))
-    for faces in _searches(copies, photo.size):
+    searches = _searches(copies, photo.size)
+    for faces in searches:
         wanted = faces if at is None else _faces_at(faces, at)
         for face in wanted[:MAX_CANDIDATES]:
-            landmarks = _confirm(overview, face.landmarks)
-            if landmarks is not None:
+            seen = _confirm(overview, face.landmarks)
+            if seen:
+                landmarks = _surest(overview, seen, searches).landmarks
                 patch = cut_out(photo, _fit(landmarks))
                 others = faces[faces.index(face) :] if at is None else faces
                 return _aligned_face(patch, _refine(patch, landmarks), face.score, others)
@@ -151,14 +154,23 @@ def in_frame(
 def _searches(copies: list[np.ndarray], size: tuple[int, int]) -> Iterator[list[Face]]:
     """What each search finds, if anything: faces in pixels of the photo, of `size`, largest first.
 
-    As it stands, then turned by quarters; each time from the largest copy to the smallest.
+    As it stands, then turned by quarters; each time from the largest copy to the smallest. At last
+    in between: the smaller copies, tilted by 45 degrees, and turned again.
     """
-    for quarter_turns in range(4):
-        for pixels in copies:
-            to_photo = _unturn_and_resize(pixels.shape[:2], quarter_turns, size)
-            faces = [face.mapped(to_photo) for face in detect(np.rot90(pixels, quarter_turns))]
-            if faces:
-                yield sorted(faces, key=lambda face: face.area, reverse=True)
+    for between in (False, True):
+        for quarter_turns in range(4):
+            for pixels in copies:
+                to_photo = resize(pixels.shape[1::-1], size)
+                if between and max(pixels.shape) > TILTED_SIDE:
+                    continue
+                if between:
+                    pixels, back = tilted(pixels)
+                    to_photo = compose(to_photo, back)
+                upright = _unturn_and_resize(pixels.shape[:2], quarter_turns, pixels.shape[1::-1])
+                seen = detect(np.rot90(pixels, quarter_turns))
+                faces = [face.mapped(compose(to_photo, upright)) for face in seen]
+                if faces:
+                    yield sorted(faces, key=lambda face: face.area, reverse=True)
 
 
 def _search_copies(photo: Image.Image) -> list[np.ndarray]:
@@ -206,8 +218,22 @@ def _fit(landmarks: np.ndarray) -> np.ndarray:
     return np.array([(a.real, -a.imag, b.real), (a.imag, a.real, b.imag)])
 
 
-def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
-    """Better landmarks; None for a face that cannot be seen again. Handwriting can look like one.
+def _surest(patch: Patch, seen: Face, searches: Iterator[list[Face]]) -> Face:
+    """The face as it is; one that is not sure, as the surest of the other searches sees it.
+
+    A face that is tilted or upside down is found in the photo as it stands, too, but hardly, and
+    with landmarks that make it look upright.
+    """
+    middle = tuple(seen.landmarks.mean(axis=0))
+    while seen.score < SURE and (faces := next(searches, None)):
+        for face in _faces_at(faces, middle)[:1]:
+            again = _confirm(patch, face.landmarks)
+            seen = again if again and again.score > seen.score else seen
+    return seen
+
+
+def _confirm(patch: Patch, landmarks: np.ndarray) -> Face | None:
+    """With better landmarks; None for a face that cannot be seen again, as handwriting may be.
 
     A quick look at four turns, as YuNet also finds faces that lie on their side, but with
     landmarks that make them look upright; and at the four turns between unless one is sure.
@@ -218,7 +244,7 @@ def _confirm(patch: Patch, landmarks: np.ndarray) -> np.ndarray | None:
         seen += [look] if look else []
         if look and look.score >= SURE:
             break
-    return max(seen, key=lambda face: face.score).landmarks if seen else None
+    return max(seen, key=lambda face: face.score, default=None)
 
 
 def _turned(landmarks: np.ndarray, degrees: float) -> np.ndarray:

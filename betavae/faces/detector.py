@@ -40,9 +40,17 @@ class Face:
         return (right - left) * (bottom - top)
 
     def mapped(self, affine: np.ndarray) -> Face:
-        """The same face in other coordinates; `affine` may mirror or turn by quarters."""
-        corners = apply(affine, np.reshape(self.box, (2, 2)))
-        box = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+        """The same face in other coordinates; `affine` may mirror and turn."""
+        left, top, right, bottom = self.box
+        corners = apply(
+            affine, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        )
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        # A square that holds a tilted one is too large: the box keeps the face's area.
+        area = self.area * abs(np.linalg.det(affine[:, :2]))
+        middle, half = (low + high) / 2, (high - low) / 2
+        half = half * np.sqrt(area / max(4 * half.prod(), 1e-9))
+        box = (*(middle - half).tolist(), *(middle + half).tolist())
         return Face(box, apply(affine, self.landmarks), self.score)
 
 

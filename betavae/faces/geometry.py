@@ -5,6 +5,7 @@ Coordinates are continuous everywhere: pixel i covers [i, i + 1). An affine map 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -55,6 +56,18 @@ def warp(
     centred = affine.copy()
     centred[:, 2] += centred[:, :2] @ (0.5, 0.5) - 0.5
     return cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=border)
+
+
+def tilted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RGB uint8 (H, W, 3) turned by 45 degrees on black, whole; and the affine map back."""
+    height, width = pixels.shape[:2]
+    half = math.sqrt(0.5)
+    side = round((width + height) * half)
+    turn = np.array([(half, -half), (half, half)])
+    shift = side / 2 - turn @ (width / 2, height / 2)
+    affine = np.column_stack((turn, shift))
+    turned = warp(pixels, affine, (side, side), cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    return turned, inverse(affine)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,17 @@ def photo_input(**options) -> gr.Image:
     return component
 
 
+def camera_trouble() -> gr.HTML:
+    """Where it is said that there is no camera, or that it may not be used; once on a page."""
+    script = Path(__file__).parents[1] / "live" / "camera.js"
+    return gr.HTML(
+        "",
+        js_on_load=script.read_text(encoding="utf-8"),
+        elem_id="camera-trouble",
+        apply_default_css=False,
+    )
+
+
 def open_upload(path: str) -> Image.Image:
     """The uploaded photo, which is deleted within the hour. Raises PhotoError."""
     if not Path(path).exists():

@@ -14,12 +14,14 @@ from betavae.ui.live import blend
 from betavae.ui.live.face import EMPTY, asked_face, asked_square, face_view, nothing
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.face import take_apart
-from betavae.ui.parts.upload import LOST, photo_input
+from betavae.ui.parts.upload import LOST, camera_trouble, photo_input
 
 INTRODUCTION = (
     "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
     "faces, encoded into latents and decoded again. The photo is deleted within an hour. The "
-    "browser's history keeps nothing of it."
+    "browser's history keeps nothing of it.\n\nThe models learned from CelebA's celebrities and "
+    "draw everyone more like them: dark skin comes out lighter, and age, glasses and hats are "
+    "often lost, most with the β-VAE. Each model's card has the figures."
 )
 
 
@@ -31,6 +33,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         with gr.Row():
             photo = photo_input(label="A photo with a face", elem_id="photo", height=260)
             with gr.Column(min_width=260):
+                camera_trouble()
                 examples.build(studio, photo)
     face = face_view(studio)
 
