@@ -193,7 +193,7 @@ class TestServedBundle:
 def page(browser, url):
     """The board with the dial alone on it."""
     numbers = "_".join(["0"] * 32)
-    address = f"{url}/?model={DIAL}&code={numbers}&beta=4"
+    address = f"{url.rstrip('/')}/?model={DIAL}&code={numbers}&beta=4"
     yield from open_page(browser, address, viewport={"width": 1280, "height": 900})
 
 
