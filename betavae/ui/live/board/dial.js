@@ -85,7 +85,8 @@ function buildCurve(name) {
   const line = part => points.map((p, k) => `${k ? 'L' : 'M'}${x(p.kl).toFixed(2)} ${y(p[part]).toFixed(2)}`).join('');
   const dot = drawn('circle', {r: 3.2}), faint = drawn('circle', {r: 2.2, class: 'faint'});
   const svg_ = drawn('svg', {viewBox: '0 0 100 50', class: 'curve', role: 'img'},
-    drawn('path', {d: line('sample'), class: 'faint'}), drawn('path', {d: line('mean')}), faint, dot);
+    drawn('path', {d: line('sample'), class: 'faint'}), drawn('path', {d: line('mean')}), faint, dot,
+    drawn('text', {x: 96, y: 50, 'text-anchor': 'end'}, 'KL →'), drawn('text', {x: -2, y: 3}, '↑ PSNR'));
   svg_.setAttribute('aria-label', `Picture quality against rate: from ${left.toFixed(0)} to ${right.toFixed(0)} nats`);
   return {curve: svg_, dot, faint, x, y};
 }

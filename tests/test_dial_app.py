@@ -1,0 +1,264 @@
+"""β under the hand: the engine at any β, the server functions, and the board in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import numpy as np
+import pytest
+import torch
+from browser import code_on_page, open_page, pixels, settle, until
+from coroutines import run
+from PIL import Image
+from test_multi_rate import BETAS, some_dial
+
+from betavae import bundles
+from betavae.data.images import to_picture
+from betavae.serving import dials
+from betavae.serving.devices import CPU
+from betavae.serving.dials import PLACES, Dials, beta_at, place_of
+from betavae.serving.engine import Engine
+from betavae.serving.studio import Studio
+from betavae.ui.live.board import describe, server_functions
+
+DIAL, VAE = "celeba-any-beta", "celeba-vae"
+ZERO = [0.0] * 32
+
+
+@pytest.fixture(scope="module")
+def dial():
+    return some_dial()
+
+
+@pytest.fixture(scope="module")
+def engine(dial):
+    codes = torch.zeros(1, 4)
+    return Engine(
+        {"dial": dial.at(), "one": dial.at()},
+        {"dial": codes, "one": codes},
+        CPU,
+        dials={"dial": dial},
+    )
+
+
+class TestEngine:
+    @pytest.mark.parametrize("beta", [0.5, 4.0, 77.0, 300.0])
+    def test_answers_at_the_nearest_step_of_beta(self, dial, engine, beta):
+        step = beta_at(dial, place_of(dial, beta))
+        assert abs(math.log(step / beta)) <= math.log(600) / PLACES / 2 + 1e-6
+        codes, images = torch.randn(3, 4), torch.rand(3, 3, 64, 64)
+        with torch.inference_mode():
+            vae = dial.at(step)
+            expected, posterior = vae.decode(codes).mean, vae.encode(images)
+        found = engine.encode("dial", images, beta)
+        torch.testing.assert_close(engine.decode("dial", codes, beta=beta), expected)
+        torch.testing.assert_close(found.mean, posterior.mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.log_variance, posterior.log_variance, rtol=1e-4, atol=1e-5)
+
+    def test_without_beta_it_is_the_one_it_is_shown_at(self, dial, engine):
+        codes = torch.randn(2, 4)
+        with torch.inference_mode():
+            torch.testing.assert_close(engine.decode("dial", codes), dial.at().decode(codes).mean)
+
+    def test_people_at_other_betas_get_their_own_pictures(self, dial, engine):
+        """Asked for at once, from one model: no answer is of another's β."""
+        codes = torch.randn(1, 4)
+        betas = [0.5, 2.0, 9.0, 40.0, 300.0] * 4
+
+        async def together():
+            return await asyncio.gather(*(engine.frames("dial", codes, beta=b) for b in betas))
+
+        answers = run(together())
+        alone = {beta: run(engine.frames("dial", codes, beta=beta)) for beta in set(betas)}
+        assert len({uris[0] for uris in alone.values()}) == 5
+        assert answers == [alone[beta] for beta in betas]
+
+    def test_what_has_one_beta_is_refused_another(self, engine):
+        with pytest.raises(ValueError, match="one is of one β"):
+            engine.decode("one", torch.zeros(1, 4), beta=4.0)
+
+    def test_keeps_only_the_last_used(self, dial, monkeypatch):
+        monkeypatch.setattr(dials, "MOST", 3)
+        kept = Dials({"dial": dial}, CPU)
+        first = kept.at("dial", 0)
+        for place in (1, 2, 0, 3):
+            kept.at("dial", place)
+        assert kept.at("dial", 0) is first, "used again meanwhile"
+        assert list(kept._placed) == [("dial", 2), ("dial", 3), ("dial", 0)]
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio()
+
+
+@pytest.fixture
+def functions(studio):
+    def called(function):
+        def answer(request):
+            found = function(request)
+            return run(found) if asyncio.iscoroutine(found) else found
+
+        return answer
+
+    return {function.__name__: called(function) for function in server_functions(studio)}
+
+
+class TestServerFunctions:
+    def test_turning_codes_the_same_picture_again(self, functions, studio):
+        code = studio.bundles[DIAL].codes[3]
+        request = {"model": DIAL, "code": code.tolist(), "before": 4.0, "beta": 250.0}
+        answer = functions["turn"](request)
+        served = studio.bundles[DIAL].dial
+        with torch.inference_mode():
+            before, after = (served.at(beta_at(served, place_of(served, b))) for b in (4.0, 250.0))
+            picture = before.decode(code[None]).mean
+            posterior = after.encode(picture)
+        assert torch.allclose(torch.tensor(answer["code"]), posterior.mean[0], atol=1e-3)
+        assert torch.allclose(torch.tensor(answer["kl"]), posterior.kl()[0], atol=1e-3)
+        drawn = functions["turn"]({**request, "seed": 5})
+        assert drawn["kl"] == answer["kl"] and drawn["code"] != answer["code"]
+        assert drawn == functions["turn"]({**request, "seed": 5})
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"model": VAE},
+            {"model": "../x"},
+            {"code": [math.nan, *ZERO[1:]]},
+            {"beta": 0},
+            {"beta": 301},
+            {"beta": math.nan},
+            {"beta": "4"},
+            {"beta": True},
+            {"before": None},
+            {"seed": -1},
+        ],
+        ids=str,
+    )
+    def test_turning_nonsense_is_refused(self, functions, change):
+        good = {"model": DIAL, "code": ZERO, "before": 4.0, "beta": 60.0}
+        answer = functions["turn"](good | change)
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+        assert set(functions["turn"](None)) == {"error"}
+
+    @pytest.mark.parametrize("betas", [[], {VAE: 4}, {DIAL: 1e9}, {DIAL: None}, {"../x": 4}])
+    def test_frames_at_a_beta_that_is_not_there_are_refused(self, functions, betas):
+        answer = functions["frame"]({"codes": {DIAL: ZERO}, "betas": betas})
+        assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+    def test_frames_strips_and_files_are_of_their_beta(self, functions):
+        frame = {"codes": {DIAL: ZERO}}
+        strips = {**frame, "latents": {DIAL: [0, 1]}}
+        file = {"kind": "png", "model": DIAL, "code": ZERO}
+        for name, request in (("frame", frame), ("strips", strips), ("save", file)):
+            answers = [functions[name]({**request, "betas": {DIAL: b}}) for b in (1, 4, 250)]
+            assert all("error" not in answer for answer in answers)
+            assert answers[0] != answers[2] != answers[1]
+            assert functions[name](request) == functions[name]({**request, "betas": {}})
+
+    def test_the_browser_knows_what_was_measured(self, studio):
+        told, bundle = describe(studio, DIAL)["dial"], studio.bundles[DIAL]
+        assert describe(studio, VAE)["dial"] is None
+        assert (tuple(told["betas"]), told["beta"]) == (BETAS, bundle.dial.beta)
+        for shown, point in zip(told["points"], bundle.metrics["rates"]["points"], strict=True):
+            assert (shown["beta"], shown["kl"]) == (point["beta"], point["kl"])
+
+
+class TestServedBundle:
+    """What the served network of every β is for: what dragging it must show."""
+
+    def test_the_rate_falls_all_the_way_and_latents_fall_silent(self):
+        points = bundles.load(DIAL).metrics["rates"]["points"]
+        rates = [point["kl"] for point in points]
+        assert rates == sorted(rates, reverse=True) and rates[0] > 5 * rates[-1]
+        assert points[-1]["active_latents"] < points[0]["active_latents"]
+        drawn = [point["psnr_sample"] for point in points if point["beta"] >= 4]
+        assert drawn == sorted(drawn, reverse=True), "what β costs is seen in a draw"
+
+    def test_its_points_are_measured_again_on_drawn_pictures_of_its_own(self):
+        """Codes of the prior decoded at β and coded again cost about what was measured."""
+        bundle = bundles.load(DIAL)
+        rates = []
+        for beta in (1.0, 16.0, 250.0):
+            vae = bundle.dial.at(beta)
+            with torch.inference_mode():
+                pictures = vae.decode(bundle.codes[:64]).mean
+                rates.append(vae.encode(pictures).kl().sum(1).mean().item())
+        assert rates == sorted(rates, reverse=True)
+
+
+@pytest.fixture
+def page(browser, url):
+    """The board with the dial alone on it."""
+    numbers = "_".join(["0"] * 32)
+    address = f"{url.rstrip('/')}/?model={DIAL}&code={numbers}&beta=4"
+    yield from open_page(browser, address, viewport={"width": 1280, "height": 900})
+
+
+def turned(page) -> int:
+    return page.evaluate("+(document.querySelector('.board').dataset.turns ?? 0)")
+
+
+def turn(page, notch: int) -> None:
+    before = turned(page)
+    page.locator(".dial input[type=range]").evaluate(
+        "(range, to) => { range.value = to; range.dispatchEvent(new Event('input', "
+        "{bubbles: true})); range.dispatchEvent(new Event('change', {bubbles: true})); }",
+        notch,
+    )
+    until(page, lambda: turned(page) > before)
+
+
+class TestInTheBrowser:
+    def test_the_picture_is_that_of_the_beta_under_the_hand(self, page):
+        page.get_by_role("button", name="A face from the data").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
+        settle(page)
+        page.locator(".dial .marks").get_by_text("250").click()
+        until(page, lambda: page.locator(".dial output").inner_text() == "250")
+        until(page, lambda: turned(page) > 0)
+        page.wait_for_timeout(300)
+        served = bundles.load(DIAL).dial
+        with torch.inference_mode():
+            vae = served.at(beta_at(served, place_of(served, 250.0)))
+            mean = vae.decode(code_on_page(page, DIAL)[None]).mean[0]
+        expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
+        until(page, lambda: np.abs(pixels(page, DIAL) - np.asarray(expected)).mean() < 2.5)
+
+    def test_the_figures_the_bars_and_the_rows_follow(self, page):
+        points = {p["beta"]: p for p in bundles.load(DIAL).metrics["rates"]["points"]}
+        for beta in (1, 250):
+            page.locator(".dial .marks").get_by_text(str(beta), exact=True).click()
+            until(page, lambda b=beta: page.locator(".dial output").inner_text() == str(b))
+            assert f"KL {points[beta]['kl']:.1f} nats" in page.locator(".figures").inner_text()
+            active = sum(value >= 0.05 for value in points[beta]["kl_per_latent"])
+            assert page.locator(".bars rect:not(.silent)").count() == active
+            assert page.locator(".latent:not(.silent)").count() == active
+
+    def test_undo_goes_back_to_the_beta_and_the_code_before(self, page):
+        before = code_on_page(page, DIAL)
+        turn(page, 900)
+        assert not torch.equal(code_on_page(page, DIAL), before)
+        page.keyboard.press("Control+z")
+        until(page, lambda: page.locator(".dial output").inner_text() == "4")
+        assert torch.equal(code_on_page(page, DIAL), before)
+
+    def test_a_held_code_stays_and_its_picture_turns(self, page):
+        page.locator(".dial").get_by_text("hold the code").click()
+        code, picture = code_on_page(page, DIAL), pixels(page, DIAL)
+        page.locator(".dial .marks").get_by_text("250").click()
+        until(page, lambda: np.abs(pixels(page, DIAL) - picture).mean() > 1)
+        assert torch.equal(code_on_page(page, DIAL), code)
+
+    def test_there_and_back_is_the_same_picture(self, page):
+        """The face that was there first is coded again, not what a high β has left of it."""
+        page.get_by_role("button", name="Random face").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
+        settle(page)
+        turn(page, 500)
+        there = code_on_page(page, DIAL)
+        turn(page, 990)
+        turn(page, 500)
+        assert (code_on_page(page, DIAL) - there).abs().max() <= 0.011
