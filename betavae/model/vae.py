@@ -83,10 +83,12 @@ class VAE(
         """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64)."""
         return self.likelihood(self.decoder(latents).float())
 
-    def forward(self, images: Tensor) -> tuple[Posterior, Likelihood]:
-        """Encode, then decode the posterior mean."""
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Posterior, Likelihood]:
+        """Encode, then decode the posterior mean, or the sample that standard normal noise (N, L)
+        makes of it."""
         posterior = self.encode(images)
-        return posterior, self.decode(posterior.mean)
+        z = posterior.mean if noise is None else posterior.reparameterise(noise)
+        return posterior, self.decode(z)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **options) -> VAE:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from betavae.machine.version import code_version
-from betavae.model import VAE, Likelihood, Posterior
+from betavae.model import VAE, Posterior
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.training import checkpoints, growth
 from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
@@ -19,19 +19,6 @@ from betavae.training.distributed import Processes
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
-
-
-class _Pass(nn.Module):
-    """What a step asks of the model, in one call, as `DistributedDataParallel` wants it."""
-
-    def __init__(self, vae: VAE):
-        super().__init__()
-        self.vae = vae
-
-    def forward(self, images: Tensor, noise: Tensor) -> tuple[Posterior, Tensor, Likelihood]:
-        posterior = self.vae.encode(images)
-        z = posterior.reparameterise(noise)
-        return posterior, z, self.vae.decode(z)
 
 
 class Run:
@@ -56,7 +43,7 @@ class Run:
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
         self.vae.to(processes.device, memory_format=self.setting.layout).train()
         self.objective.to(processes.device).train()
-        self.pass_through = processes.in_parallel(_Pass(self.vae))
+        self.parallel = processes.in_parallel(self.vae)
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
@@ -138,10 +125,11 @@ class Run:
         """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
         images, noise = self.batch()
         with self.setting.autocast(self.processes.device):
-            posterior, z, likelihood = self.pass_through(images, noise)
+            posterior, likelihood = self.parallel(images, noise)
         likelihood = self.vae.likelihood.fit(likelihood, images, self.processes.average)
         reconstruction = -likelihood.log_prob(images).mean()
         with self.setting.autocast(self.processes.device):
+            z = posterior.reparameterise(noise)
             loss = reconstruction + self._regulariser(posterior, z)
         if self.processes.any(not bool(torch.isfinite(loss))):
             raise self._diverged(f"The loss is {loss.item()}")
