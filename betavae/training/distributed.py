@@ -83,7 +83,7 @@ class Processes:
 
 
 def restarted() -> bool:
-    """Whether torchrun has started this process again, because one of the group was lost."""
+    """Whether torchrun has started this process again because it was lost."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
