@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from betavae.machine.version import code_version
 from betavae.model import VAE, Posterior
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.training import checkpoints, growth
-from betavae.training.batches import Order, pictures, refuse_batches, refuse_other_data
+from betavae.training.batches import Order, pictures, placed, refuse_batches, refuse_other_data
 from betavae.training.config import OPTIMISERS, TrainingConfig, learning_rate
 from betavae.training.distributed import Processes
+from betavae.training.drawing import continue_drawing, device_generator, drawing
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
+
+READ_EVERY = 50  # steps, on a GPU
 
 
 class Run:
@@ -26,7 +30,9 @@ class Run:
 
     def __init__(self, folder: Path, config: TrainingConfig, data, processes: Processes):
         refuse_batches(config.batch_size, data, processes)
-        self.order = Order(len(data), config.batch_size, config.seed)
+        self.placed = placed(data, processes.device)
+        where = processes.device if self.placed is not data else torch.device("cpu")
+        self.order = Order(len(data), config.batch_size, config.seed, where)
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
         self.vae = VAE(config.architecture, config.channels, config.latents, config.likelihood)
@@ -47,11 +53,15 @@ class Run:
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
-        self.generator = torch.Generator().manual_seed(config.seed)  # flips, noise, fresh weights
+        self.generator = torch.Generator().manual_seed(config.seed)  # fresh weights
+        self.drawing = drawing(self.generator, processes.device)  # flips, noise
         self.step, self.seconds = 0, 0.0
         self.closed: list[int] = []  # latents that tell nothing for good
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
+        # What is still to be read and checked, (4,) a step: each read would stop a GPU's queue.
+        self.unread: list[Tensor] = []
+        self.read_every = 1 if processes.device.type == "cpu" else READ_EVERY
         self.code_version = code_version()
 
     def save(self) -> None:
@@ -59,6 +69,7 @@ class Run:
 
         Weights that cannot be trained on would replace ones that can: TrainingError instead.
         """
+        self.read(alone=True)  # the others do not save
         if not all(bool(torch.isfinite(tensor).all()) for tensor in self.vae.state_dict().values()):
             raise self._diverged("The weights are not finite")
         state = {
@@ -68,7 +79,9 @@ class Run:
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "drawing": self.drawing.get_state(),
             "global_generator": torch.get_rng_state(),
+            "device_generator": device_generator(self.processes.device),
             "step": self.step,
             "seconds": self.seconds,
             "closed": self.closed,
@@ -87,6 +100,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
+        continue_drawing(self, state)
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.recent = state["history"], state["recent"]
         self.closed = state.get("closed", [])  # earlier checkpoints do not say
@@ -111,10 +125,12 @@ class Run:
         """
         config, size = self.config, self.config.batch_size
         order = self.order.batch(self.step)
-        flip = torch.rand(size, generator=self.generator) < 0.5
-        noise = torch.randn(size, config.latents, generator=self.generator)
+        drawn = {"generator": self.drawing, "device": self.drawing.device}
+        flip = torch.rand(size, **drawn) < 0.5
+        noise = torch.randn(size, config.latents, **drawn)
         order, flip, noise = (self.processes.share(t) for t in (order, flip, noise))
-        images = pictures(self.data, order, flip if config.flips else None)
+        flip = flip.to(order.device) if config.flips else None
+        images = pictures(self.placed, order, flip)
         images = images.to(self.processes.device, non_blocking=True).float() / 255
         return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
 
@@ -131,30 +147,45 @@ class Run:
         with self.setting.autocast(self.processes.device):
             z = posterior.reparameterise(noise)
             loss = reconstruction + self._regulariser(posterior, z)
-        if self.processes.any(not bool(torch.isfinite(loss))):
-            raise self._diverged(f"The loss is {loss.item()}")
         self.optimiser.zero_grad()
         loss.backward()
-        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
         norm = torch.nn.utils.get_total_norm(gradients)
-        if not bool(norm < 1e18):
-            raise self._diverged(f"The gradient's norm is {norm.item():.1e}")
+        kl = posterior.kl().detach().mean(0)
+        terms = (reconstruction, kl.sum(), loss, norm)
+        self.unread.append(torch.stack([term.detach().float() for term in terms]))
+        if (self.step + 1) % self.read_every == 0:  # the same steps in every process
+            self.read()
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
         with self.setting.autocast(self.processes.device):
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
-        kl = posterior.kl().detach().mean(0)
         starts = self.config.fresh_starts
         if self.step in starts:
             kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         if self.closed:
             growth.close(self.vae, self.closed)
-        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
+
+    def read(self, alone: bool = False) -> None:
+        """Bring what the last steps computed to `recent`; raises TrainingError if one diverged.
+
+        On a CPU each step is checked before its weights move. A GPU's weights may have moved for
+        some steps by then, but they are neither shown nor saved before.
+        """
+        rows = torch.stack(self.unread).tolist() if self.unread else []
+        self.unread.clear()
+        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
+        bad = [not math.isfinite(loss) or not norm < 1e18 for _, _, loss, norm in rows]
+        if any(bad) if alone else self.processes.any(any(bad)):
+            *_, loss, norm = rows[bad.index(True) if any(bad) else -1]
+            if any(bad) and math.isfinite(loss):
+                raise self._diverged(f"The gradient's norm is {norm:.1e}")
+            raise self._diverged(f"The loss is {loss}")
+        self.recent += [{"reconstruction": row[0], "kl": row[1]} for row in rows]
 
     def _regulariser(self, posterior: Posterior, z: Tensor) -> Tensor:
         """The objective of the global batch, or KL alone while the code grows.
