@@ -122,8 +122,9 @@ def _train(options: argparse.Namespace) -> None:
     processes = join()
     try:
         data, validation = splits(options.data, options.root, processes.first)
-        # After a loss torchrun starts the same command again.
-        if options.resume or (restarted() and (folder / checkpoints.NAME).exists()):
+        # After a loss torchrun starts the same command again, and only the lost one is told.
+        again = processes.any(restarted()) and (folder / checkpoints.NAME).exists()
+        if options.resume or again:
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
         else:

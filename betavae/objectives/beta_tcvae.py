@@ -34,6 +34,7 @@ class BetaTCVAE(Objective):
         super().__init__(**sizes)
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
         self.stratified = bool(stratified)
+        self._weights: dict[tuple, Tensor] = {}  # by batch and place: not copied at each step
 
     def forward(self, posterior: Posterior, z: Tensor, step: int) -> Tensor:
         information, correlation, dimensions = self.decompose(posterior, z)
@@ -42,7 +43,10 @@ class BetaTCVAE(Objective):
     def decompose(self, posterior: Posterior, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(I(z; x), TC(z), Σ_l KL(q(z_l) || p(z_l))), each estimated in nats, scalars."""
         densities = pairwise_log_density(posterior, z)  # (N, N, L): of z_i under q(z|x_j)
-        weights = self.log_weights(len(z)).to(z)
+        place = (len(z), z.device, z.dtype)
+        if place not in self._weights:
+            self._weights[place] = self.log_weights(len(z)).to(z)
+        weights = self._weights[place]
         log_q_zx = densities.diagonal().sum(0)  # the diagonal comes last: (L, N) -> (N,)
         log_q_z = (densities.sum(2) + weights).logsumexp(1)
         log_product = (densities + weights[:, :, None]).logsumexp(1).sum(1)

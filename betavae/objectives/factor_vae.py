@@ -51,9 +51,10 @@ class FactorVAE(Objective):
         if self._z is None:
             return
         logits = self.discriminator(torch.cat([self._z, permuted(self._z)]))
-        truth = torch.cat([torch.ones(len(self._z), 1), torch.zeros(len(self._z), 1)])
+        truth = torch.ones_like(logits)
+        truth[len(self._z) :] = 0
         self.optimiser.zero_grad()
-        F.binary_cross_entropy_with_logits(logits, truth.to(logits)).backward()
+        F.binary_cross_entropy_with_logits(logits, truth).backward()
         average_gradients(self.discriminator)
         self.optimiser.step()
         self._z = None
@@ -67,5 +68,5 @@ class FactorVAE(Objective):
 
 def permuted(z: Tensor) -> Tensor:
     """Each latent's values (N, L) permuted across the batch, independently of the other latents."""
-    order = torch.rand(z.shape).argsort(0).to(z.device)
+    order = torch.rand(z.shape, device=z.device).argsort(0)
     return z.gather(0, order)

@@ -47,7 +47,9 @@ def _main() -> int:
     function, argument = pickle.load(sys.stdin.buffer)
 
     def stop_when_left() -> None:
-        sys.stdin.buffer.read()
+        # Not by sys.stdin, whose lock this thread would hold when the process ends.
+        while os.read(0, 4096):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=stop_when_left, daemon=True).start()

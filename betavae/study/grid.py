@@ -108,7 +108,8 @@ def run_grid(runs: list[Planned], workers: int, scheduler: str | None = None) ->
         except KeyboardInterrupt as error:  # each worker got it too, and saves its run
             raise TrainingError("Stopped. Run the same command again to continue.") from error
         finally:
-            pool.shutdown(cancel_futures=True)
+            for future in futures:  # that has not begun
+                future.cancel()
     return [run.folder for run in runs]
 
 

@@ -15,8 +15,11 @@ from betavae.training.failures import TrainingError
 class Order:
     """A permutation of the pictures an epoch, in batches; what does not fill one is left out."""
 
-    def __init__(self, pictures: int, batch_size: int, seed: int):
+    def __init__(
+        self, pictures: int, batch_size: int, seed: int, device: torch.device | str = "cpu"
+    ):
         self.pictures, self.batch_size, self.seed = pictures, batch_size, seed
+        self.device = device
         self._epoch: int | None = None
 
     def batch(self, step: int) -> Tensor:
@@ -24,8 +27,30 @@ class Order:
         epoch, position = divmod(step, self.pictures // self.batch_size)
         if self._epoch != epoch:
             seeded = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._epoch, self._whole = epoch, torch.randperm(self.pictures, generator=seeded)
+            whole = torch.randperm(self.pictures, generator=seeded)
+            self._epoch, self._whole = epoch, whole.to(self.device)
         return self._whole[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+class OnDevice:
+    """The pictures of a data set on another device, so that a step copies nothing from the host."""
+
+    def __init__(self, data, device: torch.device):
+        places = torch.arange(len(data)).split(4096)
+        self._all = torch.cat([data.batch(some).to(device) for some in places])
+
+    def batch(self, indices: Tensor) -> Tensor:
+        return self._all[indices]
+
+
+def placed(data, device: torch.device):
+    """The data set itself on a CPU; on another device its pictures there, if a half of its free
+    memory holds them; or else the data set, whose pictures are copied batch by batch."""
+    if device.type == "cpu":
+        return data
+    needed = len(data) * data.batch(torch.arange(1)).numel()
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+    return OnDevice(data, device) if 2 * needed <= free else data
 
 
 def pictures(data, order: Tensor, flip: Tensor | None) -> Tensor:

@@ -49,8 +49,7 @@ class Processes:
         the later layers travel while the earlier ones are computed."""
         if self.count == 1:
             return module
-        # Buffers follow from the batch's average, which all processes have.
-        return DistributedDataParallel(module, broadcast_buffers=False)
+        return DistributedDataParallel(module)
 
     def average_gradients(self, module: nn.Module) -> None:
         """Make every gradient that of the global batch, in one message; of what is not trained by
@@ -84,7 +83,7 @@ class Processes:
 
 
 def restarted() -> bool:
-    """Whether torchrun has started this process again, because one of the group was lost."""
+    """Whether torchrun has started this process again because it was lost."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 

@@ -39,7 +39,7 @@ def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
             run.train_step()
             run.seconds += time.perf_counter() - began
             bar.update()
-            if run.step % 10 == 0:
+            if run.step % 10 == 0 and run.recent:
                 bar.set_postfix(shows.figures(run), refresh=False)
             if run.step % pace.history_steps == 0 or run.step == run.config.steps:
                 run.history.append(shows.history_row(run, validation))

@@ -60,6 +60,7 @@ def recent_means(run) -> dict[str, float]:
 
 
 def history_row(run: Run, validation) -> dict[str, float]:
+    run.read()
     vae = run.shown
     with evaluating(vae):
         validated = validate(vae, validation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from betavae.objectives import OBJECTIVES, Objective
 from betavae.objectives.beta_vae import BetaVAE
 from betavae.objectives.every_beta import draw_betas
 from betavae.training import checkpoints, growth
-from betavae.training.batches import Order, looks, pictures, refuse_batches, refuse_other_data
+from betavae.training.batches import (
+    Order,
+    looks,
+    pictures,
+    placed,
+    refuse_batches,
+    refuse_other_data,
+)
 from betavae.training.config import (
     BETAS_A_STEP,
     OPTIMISERS,
@@ -24,9 +32,12 @@ from betavae.training.config import (
     learning_rate,
 )
 from betavae.training.distributed import Processes
+from betavae.training.drawing import continue_drawing, device_generator, drawing
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
+
+READ_EVERY = 50  # steps, on a GPU
 
 
 class Run:
@@ -34,7 +45,9 @@ class Run:
 
     def __init__(self, folder: Path, config: TrainingConfig, data, processes: Processes):
         refuse_batches(config.batch_size, data, processes)
-        self.order = Order(len(data), config.batch_size, config.seed)
+        self.placed = placed(data, processes.device)
+        where = processes.device if self.placed is not data else torch.device("cpu")
+        self.order = Order(len(data), config.batch_size, config.seed, where)
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
         self.vae = new_model(config)
@@ -51,15 +64,19 @@ class Run:
         self.config = TrainingConfig(**{**asdict(config), **asdict(self.setting)})
         self.vae.to(processes.device, memory_format=self.setting.layout).train()
         self.objective.to(processes.device).train()
-        self.pass_through = processes.in_parallel(self.vae)
+        self.parallel = processes.in_parallel(self.vae)
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
-        self.generator = torch.Generator().manual_seed(config.seed)  # flips, noise, fresh weights
+        self.generator = torch.Generator().manual_seed(config.seed)  # fresh weights
+        self.drawing = drawing(self.generator, processes.device)  # flips, noise
         self.step, self.seconds = 0, 0.0
         self.closed: list[int] = []  # latents that tell nothing for good
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
+        # What is still to be read and checked, (4,) a step: each read would stop a GPU's queue.
+        self.unread: list[Tensor] = []
+        self.read_every = 1 if processes.device.type == "cpu" else READ_EVERY
         self.code_version = code_version()
 
     def save(self) -> None:
@@ -67,6 +84,7 @@ class Run:
 
         Weights that cannot be trained on would replace ones that can: TrainingError instead.
         """
+        self.read(alone=True)  # the others do not save
         if not all(bool(torch.isfinite(tensor).all()) for tensor in self.vae.state_dict().values()):
             raise self._diverged("The weights are not finite")
         state = {
@@ -77,7 +95,9 @@ class Run:
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "drawing": self.drawing.get_state(),
             "global_generator": torch.get_rng_state(),
+            "device_generator": device_generator(self.processes.device),
             "step": self.step,
             "seconds": self.seconds,
             "closed": self.closed,
@@ -96,6 +116,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
+        continue_drawing(self, state)
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.recent = state["history"], state["recent"]
         self.closed = state.get("closed", [])  # earlier checkpoints do not say
@@ -120,10 +141,12 @@ class Run:
         """
         config, size = self.config, self.config.batch_size
         order = self.order.batch(self.step)
-        flip = torch.rand(size, generator=self.generator) < 0.5
-        noise = torch.randn(size, config.latents, generator=self.generator)
+        drawn = {"generator": self.drawing, "device": self.drawing.device}
+        flip = torch.rand(size, **drawn) < 0.5
+        noise = torch.randn(size, config.latents, **drawn)
         order, flip, noise = (self.processes.share(t) for t in (order, flip, noise))
-        images = pictures(self.data, order, flip if config.flips else None)
+        flip = flip.to(order.device) if config.flips else None
+        images = pictures(self.placed, order, flip)
         images = images.to(self.processes.device, non_blocking=True).float() / 255
         return images.contiguous(memory_format=self.setting.layout), noise.to(images.device)
 
@@ -142,26 +165,43 @@ class Run:
         self.optimiser.zero_grad()
         shares = zip(betas, images.chunk(len(betas)), noise.chunk(len(betas)), strict=True)
         terms = [self._descend(*share, of=len(betas)) for share in shares]
-        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
         # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
         norm = torch.nn.utils.get_total_norm(gradients)
-        if not bool(norm < 1e18):
-            raise self._diverged(f"The gradient's norm is {norm.item():.1e}")
+        reconstruction, kl, loss = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
+        row = (reconstruction, kl.sum(), loss, norm)
+        self.unread.append(torch.stack([number.detach().float() for number in row]))
+        if (self.step + 1) % self.read_every == 0:  # the same steps in every process
+            self.read()
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
         with self.setting.autocast(self.processes.device):
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
-        reconstruction, kl = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
         starts = self.config.fresh_starts
         if self.step in starts:
             kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         if self.closed:
             growth.close(self.vae, self.closed)
-        self.recent.append({"reconstruction": reconstruction.item(), "kl": kl.sum().item()})
+
+    def read(self, alone: bool = False) -> None:
+        """Bring what the last steps computed to `recent`; raises TrainingError if one diverged.
+
+        On a CPU each step is checked before its weights move. A GPU's weights may have moved for
+        some steps by then, but they are neither shown nor saved before.
+        """
+        rows = torch.stack(self.unread).tolist() if self.unread else []
+        self.unread.clear()
+        # Adam squares it: past float32's range its second moment is infinite and nothing moves.
+        bad = [not math.isfinite(loss) or not norm < 1e18 for _, _, loss, norm in rows]
+        if any(bad) if alone else self.processes.any(any(bad)):
+            *_, loss, norm = rows[bad.index(True) if any(bad) else -1]
+            if any(bad) and math.isfinite(loss):
+                raise self._diverged(f"The gradient's norm is {norm:.1e}")
+            raise self._diverged(f"The loss is {loss}")
+        self.recent += [{"reconstruction": row[0], "kl": row[1]} for row in rows]
 
     def _betas(self) -> list[float | None]:
         """What this step is of: no β but the objective's own, or several of a model of every β."""
@@ -172,17 +212,17 @@ class Run:
 
     def _descend(
         self, beta: float | None, images: Tensor, noise: Tensor, of: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Add the gradient of the objective on these pictures, one of `of` equal shares of a batch.
 
-        Returns -log p(x|z) (), and KL per latent (L,), in nats a picture.
+        Returns -log p(x|z) (), KL per latent (L,), and the objective (), in nats a picture.
         """
         device, average = self.processes.device, self.processes.average
         with self.setting.autocast(device):
             if beta is None:
-                posterior, likelihood = self.pass_through(images, noise)
+                posterior, likelihood = self.parallel(images, noise)
             else:
-                posterior, likelihood = self.pass_through(images, noise, beta)
+                posterior, likelihood = self.parallel(images, noise, beta)
         if beta is None:
             objective = self.objective
             likelihood = self.vae.likelihood.fit(likelihood, images, average)
@@ -193,10 +233,8 @@ class Run:
         with self.setting.autocast(device):
             z = posterior.reparameterise(noise)
             loss = reconstruction + self._regulariser(objective, posterior, z)
-        if self.processes.any(not bool(torch.isfinite(loss))):
-            raise self._diverged(f"The loss is {loss.item()}")
         (loss / of).backward()
-        return reconstruction.detach(), posterior.kl().detach().mean(0)
+        return reconstruction.detach(), posterior.kl().detach().mean(0), loss.detach()
 
     def _regulariser(self, objective: Objective, posterior: Posterior, z: Tensor) -> Tensor:
         """The objective of the global batch, or KL alone while the code grows.
