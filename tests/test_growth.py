@@ -54,7 +54,7 @@ def test_each_part_trains_on_its_own_regulariser(smooth_pictures, tmp_path):
     z, kl = posterior.reparameterise(noise), posterior.kl().sum(1).mean()
     values = []
     for run.step in (1, 5, 8, 12):
-        values.append(run._regulariser(posterior, z).item() / kl.item())
+        values.append(run._regulariser(run.objective, posterior, z).item() / kl.item())
     assert values == pytest.approx([growth.PRESSURE**0.75, 4, 1, 4], rel=1e-5)
 
 
