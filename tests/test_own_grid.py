@@ -38,6 +38,8 @@ def pools(sizes: tuple[int, ...], left: list[int]) -> Encoded:
 def test_a_factor_of_one_value_changes_no_score(name):
     with_them = metrics.score(pools(ONE_SHAPE, [0, 1, 2, 3, 4]), [name])
     without = metrics.score(pools(ONE_SHAPE, [1, 2, 3]), [name])
+    # Where factors are left out, the others are named.
+    assert with_them[name].pop("factors", [1, 2, 3]) == [1, 2, 3]
     assert with_them == without
 
 
