@@ -129,7 +129,7 @@ class _Proxy(BaseHTTPRequestHandler):
             while part := answer.read1():
                 self.wfile.write(part)
                 self.wfile.flush()
-        except OSError:  # the browser has gone
+        except (OSError, http.client.HTTPException):  # the browser has gone, or the app
             pass
         app.close()
 
