@@ -16,7 +16,7 @@ from betavae import VAE, MultiRateVAE, bundles, cli
 from betavae.bundles.packaging import package
 from betavae.data import CelebA
 from betavae.metrics.faces import evaluate_faces
-from betavae.metrics.rates import NAMED, grid, rate_point
+from betavae.metrics.rates import NAMED, POINTS, grid, rate_point
 from betavae.metrics.reconstruction import validate
 from betavae.model import WeightsError
 from betavae.training.distributed import Processes
@@ -132,7 +132,7 @@ class TestRates:
         assert found == sorted(set(found)) and (found[0], found[-1]) == betas
         assert {beta for beta in NAMED if betas[0] <= beta <= betas[1]} <= set(found)
         steps = [math.log(b / a) for a, b in itertools.pairwise(found)]
-        assert max(steps) < 2 * math.log(betas[1] / betas[0]) / 24 + 0.1
+        assert max(steps) < 2 * math.log(betas[1] / betas[0]) / (POINTS - 1) + 0.1
 
 
 class TestCard:

@@ -19,7 +19,7 @@ PROTOCOL = (
     "samples; loss = -log p(x|z) of samples, at its best scale where that is learned, + β KL"
 )
 NAMED = (1.0, 4.0, 16.0, 60.0, 250.0)  # measured whatever the grid is
-POINTS = 25
+POINTS = 17
 
 
 @torch.no_grad()

@@ -48,7 +48,6 @@ _Key = tuple[str, str, int | None]  # what is asked, of which model, at which st
 class _Places:
     """All models on one device."""
 
-    device: torch.device
     models: dict[str, Placed]
     dials: Dials
 
@@ -148,7 +147,7 @@ class Engine:
 
     def _placed_on(self, device: torch.device) -> _Places:
         models = {n: Placed(vae, device, self._codes[n]) for n, vae in self._models.items()}
-        return _Places(device, models, Dials(self._every, device))
+        return _Places(models, Dials(self._every, device))
 
     def _leave_device(self, error: Exception) -> _Places:
         self.trouble = f"The CPU goes on, because {self.device} failed: {reason(error)}"
@@ -163,7 +162,7 @@ class Engine:
         try:
             return _answers(key[0], placed.at(key), items)
         except Exception as error:
-            if placed.device.type == "cpu" or not device_failed(error):
+            if placed.models[key[1]].device.type == "cpu" or not device_failed(error):
                 raise
             if self._placed is placed:  # nobody has left it meanwhile
                 self._placed = self._leave_device(error)

@@ -66,5 +66,7 @@ def _flags(values: dict[str, Any]) -> list[str]:
         for option in OPTIONS
         if values.get(option, getattr(default, option)) != getattr(default, option)
     ]
+    if values.get("betas"):
+        flags.append(f"--betas {' '.join(f'{beta:g}' for beta in values['betas'])}")
     rounds = fresh_rounds(values)
     return [*flags, f"--fresh-latents {' '.join(map(str, rounds))}"] if rounds else flags
