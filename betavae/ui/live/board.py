@@ -115,8 +115,8 @@ def server_functions(studio: Studio) -> list:
 
     async def frame(request: dict) -> dict:
         """{"codes": {model: numbers}, "output", "seed", "light"} -> {"pictures": {model: data URI},
-        "light", "busy": milliseconds}: light ones are a half of the bytes, for a drag over a slow
-        line; the rest of the time that an answer takes is the line's."""
+        "light", "busy": milliseconds}: light ones are two thirds of the bytes, for a drag over a
+        slow line; the rest of the time that an answer takes is the line's."""
         began = time.perf_counter()
         wanted = _codes(studio, request)
         output = checks.output(request.get("output", "mean"))
