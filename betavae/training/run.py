@@ -197,8 +197,10 @@ class Run:
         # Adam squares it: past float32's range its second moment is infinite and nothing moves.
         bad = [not math.isfinite(loss) or not norm < 1e18 for _, _, loss, norm in rows]
         if any(bad) if alone else self.processes.any(any(bad)):
-            *_, loss, norm = rows[bad.index(True) if any(bad) else -1]
-            if any(bad) and math.isfinite(loss):
+            if not any(bad):
+                raise self._diverged("The loss of another process is not finite")
+            *_, loss, norm = rows[bad.index(True)]
+            if math.isfinite(loss):
                 raise self._diverged(f"The gradient's norm is {norm:.1e}")
             raise self._diverged(f"The loss is {loss}")
         self.recent += [{"reconstruction": row[0], "kl": row[1]} for row in rows]
