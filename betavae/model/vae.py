@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
 from pathlib import Path
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
@@ -76,12 +78,17 @@ class VAE(
         self.likelihood = LIKELIHOODS[likelihood]()
 
     def encode(self, images: Tensor) -> Posterior:
-        """images (N, C, 64, 64) float in [0, 1] -> q(z|x) with mean and log_variance (N, L)."""
+        """images (N, C, 64, 64) float in [0, 1] -> q(z|x) with mean and log_variance (N, L).
+
+        Raises ValueError for another shape, and for whole numbers.
+        """
+        images = fitting(images, (self.channels, 64, 64), "encode takes pictures", self)
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
         return Posterior(mean, log_variance)
 
     def decode(self, latents: Tensor) -> Likelihood:
-        """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64)."""
+        """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64). Raises ValueError as `encode`."""
+        latents = fitting(latents, (self.latents,), "decode takes codes", self)
         return self.likelihood(self.decoder(latents).float())
 
     def forward(self, images: Tensor) -> tuple[Posterior, Likelihood]:
@@ -163,6 +170,18 @@ class VAE(
         return super().save_pretrained(save_directory, **options)
 
 
+def fitting(x: Tensor, shape: tuple[int, ...], takes: str, vae: nn.Module) -> Tensor:
+    """x (N, *shape), in the weights' precision if it has more; ValueError for what does not fit."""
+    if tuple(x.shape[1:]) != shape or not x.is_floating_point():
+        wanted = ", ".join(map(str, ("N", *shape)))
+        kind = str(x.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"{takes} ({wanted}) of floating-point numbers; these are {tuple(x.shape)} of {kind}."
+        )
+    own = next(vae.parameters()).dtype
+    return x.to(own) if x.dtype == torch.float64 != own else x
+
+
 def digest(path: Path) -> str:
     """sha256 of a file, as hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -174,8 +193,13 @@ def check_weights(folder: Path) -> None:
     for path in (config_path, weights_path):
         if not path.is_file():
             raise WeightsError(f"{folder}: {path.name} is missing.")
+    text = config_path.read_bytes()
+    if text.startswith(codecs.BOM_UTF8):  # the Hub's library does not read it
+        raise WeightsError(
+            f"{folder}: config.json begins with a byte order mark; save it as UTF-8 without one."
+        )
     try:
-        config = json.loads(config_path.read_bytes())
+        config = json.loads(text)
     except ValueError as error:
         raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
     if not isinstance(config, dict):
