@@ -108,8 +108,9 @@ class VAE(
             check_weights(Path(name_or_path))
         elif str(name_or_path).count("/") != 1 or str(name_or_path).startswith((".", "/")):
             raise WeightsError(f"{name_or_path} is neither a folder nor a name like 'user/repo'.")
-        elif not (reachable := hub_is_reachable()):
-            options["local_files_only"] = True  # what was fetched before
+        elif not options.get("local_files_only"):
+            reachable = hub_is_reachable()
+            options["local_files_only"] = not reachable  # what was fetched before
         try:
             vae = super().from_pretrained(str(name_or_path), **options)
         except SafetensorError as error:
