@@ -86,6 +86,8 @@ def _sharpen(options: argparse.Namespace) -> None:
     folder = options.run or Path("runs") / f"sharp-{loaded.name}"
     chosen = _chosen(options, loaded)
     if not options.resume:  # what nothing can be trained with is said before pictures are read
+        if folder.is_file():
+            raise TrainingError(f"{folder} is a file; name a folder with --to.")
         if (folder / checkpoints.NAME).exists():
             raise TrainingError(
                 f"{folder} already holds a run: add --resume to go on with it, or name another "

@@ -112,6 +112,8 @@ def _train(options: argparse.Namespace) -> None:
     chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config
     folder = options.run or Path("runs") / f"{options.data}-{options.objective or 'beta-vae'}"
     if not options.resume:  # what nothing can be trained with is said before pictures are read
+        if folder.is_file():
+            raise TrainingError(f"{folder} is a file; name a folder with --to.")
         if (folder / checkpoints.NAME).exists():
             raise TrainingError(
                 f"{folder} already holds a run: add --resume to continue it, or name another "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -117,8 +118,13 @@ def check_weights(folder: Path) -> None:
     for path in (config_path, weights_path):
         if not path.is_file():
             raise WeightsError(f"{folder}: {path.name} is missing.")
+    text = config_path.read_bytes()
+    if text.startswith(codecs.BOM_UTF8):  # the Hub's library does not read it
+        raise WeightsError(
+            f"{folder}: config.json begins with a byte order mark; save it as UTF-8 without one."
+        )
     try:
-        config = json.loads(config_path.read_bytes())
+        config = json.loads(text)
     except ValueError as error:
         raise WeightsError(f"{folder}: config.json is not JSON ({error}).") from error
     if not isinstance(config, dict):

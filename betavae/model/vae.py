@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from betavae.model.decoders import conv_decoder, mlp_decoder
@@ -58,12 +59,17 @@ class VAE(
         self.likelihood = LIKELIHOODS[likelihood]()
 
     def encode(self, images: Tensor) -> Posterior:
-        """images (N, C, 64, 64) float in [0, 1] -> q(z|x) with mean and log_variance (N, L)."""
+        """images (N, C, 64, 64) float in [0, 1] -> q(z|x) with mean and log_variance (N, L).
+
+        Raises ValueError for another shape, and for whole numbers.
+        """
+        images = fitting(images, (self.channels, 64, 64), "encode takes pictures", self)
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
         return Posterior(mean, log_variance)
 
     def decode(self, latents: Tensor) -> Likelihood:
-        """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64)."""
+        """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64). Raises ValueError as `encode`."""
+        latents = fitting(latents, (self.latents,), "decode takes codes", self)
         return self.likelihood(self.decoder(latents).float())
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Posterior, Likelihood]:
@@ -84,3 +90,15 @@ class VAE(
                 f"{model_id} holds one network for every β: "
                 "MultiRateVAE.from_pretrained(...).at(β) gives its VAE of one β."
             ) from error
+
+
+def fitting(x: Tensor, shape: tuple[int, ...], takes: str, vae: nn.Module) -> Tensor:
+    """x (N, *shape), in the weights' precision if it has more; ValueError for what does not fit."""
+    if tuple(x.shape[1:]) != shape or not x.is_floating_point():
+        wanted = ", ".join(map(str, ("N", *shape)))
+        kind = str(x.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"{takes} ({wanted}) of floating-point numbers; these are {tuple(x.shape)} of {kind}."
+        )
+    own = next(vae.parameters()).dtype
+    return x.to(own) if x.dtype == torch.float64 != own else x

@@ -121,8 +121,8 @@ def server_functions(studio: Studio) -> list:
         URI}, "light", "busy": milliseconds}.
 
         betas  {model: β}, of models of every β; without one, the β that it is shown at first
-        light  two thirds of the bytes, for a drag over a slow line: what an answer takes and the server
-               was not busy with is the line's
+        light  two thirds of the bytes, for a drag over a slow line: what an answer takes and the
+               server was not busy with is the line's
         """
         began = time.perf_counter()
         wanted, betas = _codes(studio, request), betas_of(studio, request)
