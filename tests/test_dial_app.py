@@ -246,7 +246,10 @@ class TestInTheBrowser:
         assert torch.equal(code_on_page(page, DIAL), before)
 
     def test_a_held_code_stays_and_its_picture_turns(self, page):
-        page.locator(".dial").get_by_text("hold the code").click()
+        page.get_by_role("button", name="A face from the data").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
+        settle(page)
+        page.get_by_role("radio", name="hold the code").check(force=True)
         code, picture = code_on_page(page, DIAL), pixels(page, DIAL)
         page.locator(".dial .marks").get_by_text("250").click()
         until(page, lambda: np.abs(pixels(page, DIAL) - picture).mean() > 1)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import assert_same, small_config
+from small_runs import assert_same, command, small_config, start, wait_for_history
 from torch import nn
 
-from betavae import VAE, MultiRateVAE
+from betavae import VAE, MultiRateVAE, cli
 from betavae.model import WeightsError
 from betavae.objectives.beta_vae import BetaVAE
 from betavae.objectives.every_beta import draw_betas
@@ -233,6 +233,20 @@ class TestTraining:
             run.save()
             states.append(checkpoints.read(tmp_path))
         assert_same(*states)
+
+    @pytest.mark.slow
+    def test_after_sigkill_equals_no_interruption(self, picture_folder, tmp_path):
+        torch.set_num_threads(1)  # as in the process that is killed: sums round otherwise
+        words = ("--betas", "0.5", "300", "--steps", "60")
+        whole, killed = tmp_path / "whole", tmp_path / "killed"
+        assert cli.main(command(picture_folder, whole, *words)) == 0
+        process = start(command(picture_folder, killed, *words))
+        wait_for_history(killed, process)
+        process.kill()
+        process.wait()
+        assert 5 <= checkpoints.read(killed)["step"] < 60
+        assert cli.main(command(picture_folder, killed, *words, "--resume")) == 0
+        assert_same(checkpoints.read(killed), checkpoints.read(whole))
 
 
 class TestConfig:
