@@ -78,7 +78,7 @@ def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
                 arg="celeba" if family == "Faces" else "shapes2d",
             )
             page.evaluate(open_all)
-            page.wait_for_function(made)
+            page.wait_for_function(made, timeout=120_000)  # what latents respond to takes longest
             assert violations(page) == [], family
 
         page.get_by_role("tab", name="Training & metrics").click()
