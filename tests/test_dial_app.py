@@ -177,6 +177,9 @@ class TestServedBundle:
         drawn = [point["psnr_sample"] for point in points if point["beta"] >= 4]
         assert drawn == sorted(drawn, reverse=True), "what β costs is seen in a draw"
 
+    def test_is_at_most_4_mb(self):
+        assert sum(path.stat().st_size for path in bundles.load(DIAL).folder.iterdir()) < 4e6
+
     def test_its_points_are_measured_again_on_drawn_pictures_of_its_own(self):
         """Codes of the prior decoded at β and coded again cost about what was measured."""
         bundle = bundles.load(DIAL)

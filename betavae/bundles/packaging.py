@@ -35,6 +35,7 @@ from betavae.views.traversal import traversal_figure
 
 FIGURE_FACES = 5  # rows of the paper's figure
 FIGURE_LATENTS = 9  # blocks of it; a VAE has more active ones than a page holds
+FIGURE_LATENTS_OF_EVERY_BETA = 4  # its weights are twice as many: a bundle stays within 4 MB
 CROPS = {
     "celeba": "the centre 148x148 of CelebA's 178x218 frame, bicubic, 64x64",
     "images": "the centre square, bicubic, 64x64",
@@ -70,24 +71,30 @@ def _fill(
     described = _config(model, config, state, folder, training, validation)
     write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
     write_history(folder / "history.csv", state["history"])
-    vae, _ = read_model(folder)  # as it is stored: a network for every β is rounded
+    vae, dial = read_model(folder)  # as it is stored: a network for every β is rounded
 
     means, kl = encode_all(vae, validation)
     latents = describe_latents(means, kl, validation)
     write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
     codes = means[stored_faces(len(means))]
     save_file({"means": codes.contiguous()}, folder / "codes.safetensors")
-    strongest = by_kl(latents)[:FIGURE_LATENTS]
+    most = FIGURE_LATENTS if dial is None else FIGURE_LATENTS_OF_EVERY_BETA
+    _draw_figure(folder, vae, latents, codes, most)
+    measure(folder, vae, training, validation)
+
+
+def _draw_figure(folder: Path, vae: VAE, latents: list[Latent], codes: Tensor, most: int) -> None:
+    """traversal.png: the `most` strongest latents in use, a block each."""
+    strongest = by_kl(latents)[:most]
     shown = [latent for latent in strongest if latent.active] or strongest[:1]
     figure = traversal_figure(
         vae,
         codes[:FIGURE_FACES],
         [latent.index for latent in shown],
         [latent.label for latent in shown],
-        columns=3,
+        columns=3 if most > 4 else 2,
     )
     _save_figure(figure, folder / "traversal.png")
-    measure(folder, vae, training, validation)
 
 
 def _save_figure(figure: Image.Image, path: Path) -> None:
