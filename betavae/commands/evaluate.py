@@ -196,3 +196,7 @@ def print_scores(bundles) -> None:
     for score in bundles[0].metrics["scores"]:
         values = [b.metrics["scores"].get(score, float("nan")) for b in bundles]
         print(f"{score:20s}" + "".join(f"{value:22.4f}" for value in values))
+    for each in bundles:
+        if "rates" in each.metrics:
+            print(f"\n{each.name}")
+            print_rates(each.metrics["rates"])

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from betavae.bundles import bundle, hub
-from betavae.commands.evaluate import print_rates, print_renderer, print_scores
+from betavae.commands.evaluate import print_renderer, print_scores
 from betavae.commands.options import add_data, splits
 from betavae.training import checkpoints
 from betavae.training.batches import trained_on_others
@@ -58,10 +58,7 @@ def _publish(options: argparse.Namespace) -> None:
     if told:
         raise ValueError(f"{run} was trained on {told}: name those with --data.")
     package(run, options.to, *data, selection=selection)
-    made = bundle.load(options.to)
-    print_scores([made])
-    if "rates" in made.metrics:
-        print_rates(made.metrics["rates"])
+    print_scores([bundle.load(options.to)])
 
 
 def _upload(loaded: bundle.Bundle, repository: str) -> None:
