@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
