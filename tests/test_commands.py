@@ -64,7 +64,9 @@ def test_a_cards_commands_make_what_is_served(name):
 def test_grid_plans_the_seeds_and_settings_that_are_asked_for(monkeypatch, tmp_path):
     plans = []
     monkeypatch.setattr(
-        betavae.study.grid, "run_grid", lambda runs, workers: plans.append((runs, workers)) or []
+        betavae.study.grid,
+        "run_grid",
+        lambda runs, workers, scheduler: plans.append((runs, workers)) or [],
     )
     words = f"grid shapes2d --to {tmp_path} --seeds 2 --first-seed 5 --beta 1 4 --steps 9"
     assert cli.main([*words.split(), "--workers", "3"]) == 0

@@ -166,7 +166,7 @@ def test_a_look_that_fails_leaves_the_model_in_training_mode(look, smooth_pictur
     run = Run(tmp_path, small_config(), smooth_pictures(16), Processes())
     run.train_step()
     validation.images = validation.images[..., :60]  # no picture of the size that the model takes
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="encode takes pictures"):
         look(run, validation)
     assert run.vae.training
 

@@ -106,7 +106,7 @@ def add(commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from betavae.training.distributed import join, restarted
+    from betavae.training.distributed import join, restarted, under_torchrun
 
     chosen = {k: v for k, v in vars(options).items() if v is not None}
     chosen |= {k: tuple(v) for k, v in chosen.items() if isinstance(v, list)}  # as in the config
@@ -114,11 +114,8 @@ def _train(options: argparse.Namespace) -> None:
     if not options.resume:  # what nothing can be trained with is said before pictures are read
         if folder.is_file():
             raise TrainingError(f"{folder} is a file; name a folder with --to.")
-        if (folder / checkpoints.NAME).exists():
-            raise TrainingError(
-                f"{folder} already holds a run: add --resume to continue it, or name another "
-                "folder with --to."
-            )
+        if not under_torchrun():  # there it may be a restart, which only the lost process knows of
+            _refuse_a_run(folder)
         chosen["objective_settings"] = objective_settings(chosen)
         config = config_from({**DEFAULTS[options.data], **chosen})
     processes = join()
@@ -130,6 +127,7 @@ def _train(options: argparse.Namespace) -> None:
             run = Run.resume(folder, data, processes)
             _refuse_other_settings(chosen, run)
         else:
+            _refuse_a_run(folder)
             folder.mkdir(parents=True, exist_ok=True)
             run = Run(folder, config, data, processes)
         if processes.first:
@@ -138,6 +136,14 @@ def _train(options: argparse.Namespace) -> None:
         train(run, validation, pace)
     finally:
         processes.close()
+
+
+def _refuse_a_run(folder: Path) -> None:
+    if (folder / checkpoints.NAME).exists():
+        raise TrainingError(
+            f"{folder} already holds a run: add --resume to continue it, or name another folder "
+            "with --to."
+        )
 
 
 def _refuse_other_settings(chosen: dict, run) -> None:

@@ -82,6 +82,10 @@ class Processes:
             dist.destroy_process_group()
 
 
+def under_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def restarted() -> bool:
     """Whether torchrun has started this process again because it was lost."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0

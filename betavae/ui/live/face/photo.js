@@ -30,7 +30,7 @@ function ask(what) {
   if (under) return;
   trigger('input', wish());
   wish = null;
-  under = setTimeout(answeredNow, PATIENCE);
+  under = setTimeout(answeredNow, LOST);
 }
 function answeredNow() {
   clearTimeout(under);
