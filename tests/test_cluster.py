@@ -191,13 +191,14 @@ class TestApart:
 def test_torchrun_goes_on_from_the_checkpoint_after_a_node_is_lost(
     picture_folder, tmp_path, processes
 ):
-    """Two nodes of one process; one process is killed, both are started again."""
+    """Two nodes of one process; one process is killed, both are started again: more than once where
+    one of them does not yet answer when the other calls."""
     run, port = tmp_path / "run", free_port()
     words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.5")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def node(rank: int) -> subprocess.Popen:
-        torchrun = "-m torch.distributed.run --nnodes 2 --nproc-per-node 1 --max-restarts 3"
+        torchrun = "-m torch.distributed.run --nnodes 2 --nproc-per-node 1 --max-restarts 10"
         torchrun += f" --rdzv-backend c10d --rdzv-id test --rdzv-endpoint 127.0.0.1:{port}"
         torchrun += f" --rdzv-conf is_host={'true' if rank == 0 else 'false'}"
         launcher = [sys.executable, *torchrun.split(), "-m", "betavae", *words]

@@ -156,7 +156,9 @@ class TestServerFunctions:
             answers = [functions[name]({**request, "betas": {DIAL: b}}) for b in (1, 4, 250)]
             assert all("error" not in answer for answer in answers)
             assert answers[0] != answers[2] != answers[1]
-            assert functions[name](request) == functions[name]({**request, "betas": {}})
+            same = [functions[name](one) for one in (request, {**request, "betas": {}})]
+            first, second = ({**answer, "busy": 0} for answer in same)  # milliseconds
+            assert first == second
 
     def test_the_browser_knows_what_was_measured(self, studio):
         told, bundle = describe(studio, DIAL)["dial"], studio.bundles[DIAL]
