@@ -19,6 +19,7 @@ function setFace(codes, note, of = names, photo = false) {
   say(notes[family()]);                                       // a late face may be another family's
   want(state.shown);
 }
+const redrawn = number => one => `${capital(one)} ${number}, as each model redraws it.`;
 // A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.
 async function ask(question, of, first = false) {
   stopAnimation();
@@ -30,9 +31,7 @@ async function ask(question, of, first = false) {
       if (mine !== turn) break;
       if (!answer.codes) return say(answer.error, true);
       if (!first) remember();
-      setFace(answer.codes, damaged || (answer.note ?? (one => `${capital(one)} ${answer.number}, as each model redraws it.`)), of);
-      if (damaged) say(damaged, true);
-      damaged = '';
+      setFace(answer.codes, answer.note ?? redrawn(answer.number), of);
       return;
     } catch {
       if (mine === turn) say(asking, true);
@@ -44,7 +43,8 @@ async function ask(question, of, first = false) {
 // The face that came with the page, so that nothing has to be asked for the first picture.
 function showOpening() {
   const {codes, number, pictures} = props.opening;
-  setFace(codes, one => `${capital(one)} ${number}, as each model redraws it.`);
+  setFace(codes, damaged || redrawn(number));
+  if (damaged) say(damaged, true);
   wanted.clear();
   wish.fulfilled();
   draw({pictures}, () => true, performance.now());
