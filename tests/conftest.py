@@ -19,7 +19,7 @@ from PIL import Image
 from skimage.data import astronaut
 from small_grids import planned
 
-from betavae.data import shapes2d
+from betavae.data import CelebA, shapes2d
 from betavae.metrics import codes
 from betavae.study import grid
 
@@ -97,6 +97,16 @@ def write_celeba(
     rows = (f"{name} {part}\n" for name, part in partition.items())
     (root / "list_eval_partition.txt").write_text("".join(rows), encoding="utf-8")
     return CelebALayout(root, attributes, partition)
+
+
+def small_celeba(root: Path) -> tuple[CelebA, CelebA]:
+    """A new folder of 40 pictures to train on and 20 held out, read."""
+    root.mkdir()
+    names = [f"{number:06d}.jpg" for number in range(1, 61)]
+    pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
+    write_celeba(root, pictures, {n: int(i >= 40) for i, n in enumerate(names)}, archive=False)
+    train, validation = (CelebA(root, split, progress=False) for split in ("train", "validation"))
+    return train, validation
 
 
 @pytest.fixture

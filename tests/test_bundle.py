@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import smooth_picture, write_celeba
+from conftest import small_celeba
 from PIL import Image
 from safetensors import SafetensorError
 
@@ -36,14 +36,7 @@ REAL_DATA = PROJECT.parent / "shared" / "data" / "celeba"
 def made(tmp_path_factory):
     """A tiny run on a drawn CelebA folder, packaged: (run, bundle folder, data folder)."""
     root = tmp_path_factory.mktemp("made")
-    names = [f"{number:06d}.jpg" for number in range(1, 61)]
-    pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
-    partition = {name: int(i >= 40) for i, name in enumerate(names)}
-    (root / "data").mkdir()
-    write_celeba(root / "data", pictures, partition, archive=False)
-    data, validation = (
-        CelebA(root / "data", split, progress=False) for split in ("train", "validation")
-    )
+    data, validation = small_celeba(root / "data")
     config = TrainingConfig(
         objective_settings={"beta": 4.0}, latents=6, steps=4, batch_size=16, precision="fp32"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import smooth_picture, write_celeba
+from conftest import small_celeba
 from small_runs import small_config
 
 from betavae import VAE, MultiRateVAE, bundles, cli
@@ -31,14 +31,7 @@ BETAS = (0.5, 300.0)
 def made(tmp_path_factory):
     """(run, its bundle's folder, data folder), and beside the bundle one trained for β = 60."""
     root = tmp_path_factory.mktemp("dial")
-    names = [f"{number:06d}.jpg" for number in range(1, 61)]
-    pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
-    partition = {name: int(i >= 40) for i, name in enumerate(names)}
-    (root / "data").mkdir()
-    write_celeba(root / "data", pictures, partition, archive=False)
-    data, validation = (
-        CelebA(root / "data", split, progress=False) for split in ("train", "validation")
-    )
+    data, validation = small_celeba(root / "data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BETAVAE_WEIGHTS", str(root / "weights"))
         kinds = {"single": {"objective_settings": {"beta": 60.0}}, "any-beta": {"betas": BETAS}}

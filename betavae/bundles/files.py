@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, compact: bool = False) -> None:
+    """The file is there whole or not at all; `compact` puts long lists on one line."""
+    layout = {"separators": (",", ":")} if compact else {"indent": 1}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(value, ensure_ascii=False, **layout) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 

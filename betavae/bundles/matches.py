@@ -7,13 +7,13 @@ project: so the pairs are computed once, where the data is, and kept in weights/
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from betavae.bundles import places
 from betavae.bundles.bundle import Bundle, encode_all, pair_latents
+from betavae.bundles.files import write_json
 
 NAME = "matches.json"
 Match = tuple[int, float]  # a latent of the other model, and its correlation
@@ -62,7 +62,4 @@ def write(path: Path, bundles: Sequence[Bundle], validation) -> None:
         },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    text = json.dumps(kept, separators=(",", ":")) + "\n"  # long lists: one line
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    write_json(path, kept, compact=True)

@@ -16,7 +16,7 @@ from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
 from betavae.bundles.card import model_card
 from betavae.bundles.files import write_json, written_whole
 from betavae.bundles.latents import describe_latents
-from betavae.bundles.models import read_model, save_weights
+from betavae.bundles.models import holds_dial, read_model, save_weights
 from betavae.bundles.rates import measure_rates
 from betavae.bundles.stored import stored_faces
 from betavae.machine.version import code_version
@@ -124,8 +124,8 @@ def measure(
     if (folder / loading.NAME).is_file():
         renderer = Renderer.from_pretrained(folder)
         metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
-    _, dial = read_model(folder)
-    if dial is not None:
+    if holds_dial(folder):
+        _, dial = read_model(folder)
         config = json.loads((folder / "config.json").read_bytes())
         metrics["rates"] = measure_rates(dial, config, validation, seed)
     metrics["code_version"] = code_version()

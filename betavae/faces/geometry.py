@@ -98,8 +98,8 @@ class Patch:
         mirrored = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
         away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
         soft = cv2.GaussianBlur(mirrored, (0, 0), BLUR * ZOOM).astype(np.float32)
-        mixed = mirrored + _rising(away / (BLUR * ZOOM)) * (soft - mirrored)
-        mixed += _rising(away / (FADE * ZOOM)) * (mirrored[inside].mean(axis=0) - mixed)
+        mixed = mirrored + rising(away / (BLUR * ZOOM))[:, :, None] * (soft - mirrored)
+        mixed += rising(away / (FADE * ZOOM))[:, :, None] * (mirrored[inside].mean(axis=0) - mixed)
         return Image.fromarray(mixed.round().astype(np.uint8)), inside
 
     def _to_box(self, matrix: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
@@ -108,9 +108,9 @@ class Patch:
         return to_box, ((right - left) * ZOOM, (bottom - top) * ZOOM)
 
 
-def _rising(distance: np.ndarray) -> np.ndarray:
-    """(H, W) -> (H, W, 1): from 0 at distance 0 to 1 from distance 1 on, without a corner."""
-    return (1 - np.cos(np.pi * distance.clip(0, 1)))[:, :, None] / 2
+def rising(distance: np.ndarray) -> np.ndarray:
+    """From 0 at distance 0 to 1 from distance 1 on, as half a cosine: without a corner."""
+    return (1 - np.cos(np.pi * distance.clip(0, 1))) / 2
 
 
 def cut_out(photo: Image.Image, matrix: np.ndarray) -> Patch:

@@ -10,7 +10,7 @@ from betavae.data.celeba import CROP
 from betavae.data.images import SIZE
 from betavae.data.photos import upright_rgb
 from betavae.faces.alignment import TEMPLATE, AlignedFace, in_frame
-from betavae.faces.geometry import apply, compose, cut_out, inverse, resize, warp
+from betavae.faces.geometry import apply, compose, cut_out, inverse, resize, rising, warp
 
 MASK_SIZE = 96  # side of the face's mask, of the 64 that the crop has
 SOFT = 1.2  # pixels of the crop: how soft the mask is where the face ends
@@ -119,7 +119,7 @@ def face_mask(seen: np.ndarray) -> np.ndarray:
     face = (parts == parts[MASK_SIZE * 37 // SIZE, MASK_SIZE // 2]).astype(np.float32)
     face = cv2.morphologyEx(face, cv2.MORPH_CLOSE, np.ones((7, 7)))
     soft = cv2.GaussianBlur(face, (0, 0), MASK_SIZE / SIZE * SOFT)
-    return soft * _falling(1 - np.sqrt(_oval(30, 33, 35)), SOFT_EDGE)
+    return soft * rising((1 - np.sqrt(_oval(30, 33, 35))) / SOFT_EDGE).astype(np.float32)
 
 
 def _oval(wide: float, high: float, middle: float) -> np.ndarray:
@@ -133,12 +133,8 @@ def _changed(difference: np.ndarray) -> np.ndarray:
     """Where (64, 64, 3) differs by a good part of its largest difference: soft, a mask's size."""
     size = cv2.GaussianBlur(np.abs(difference).max(2).astype(np.float32), (0, 0), 1.5)
     share = size / max(float(size.max()), 1e-6)
-    return cv2.resize(_falling(share - LITTLE, LITTLE), (MASK_SIZE, MASK_SIZE))
-
-
-def _falling(distance: np.ndarray, over: float) -> np.ndarray:
-    """1 from `over` on, falling to 0 at a distance of 0 as half a cosine."""
-    return ((1 - np.cos(np.pi * (distance / over).clip(0, 1))) / 2).astype(np.float32)
+    kept = rising((share - LITTLE) / LITTLE).astype(np.float32)
+    return cv2.resize(kept, (MASK_SIZE, MASK_SIZE))
 
 
 def _frame_to_crop() -> np.ndarray:

@@ -79,6 +79,7 @@ class MultiRateVAE(
         self.settings = (architecture, channels, latents, likelihood)
         self.channels, self.latents = channels, latents
         self.vae = VAE(*self.settings)
+        self.scaled = hasattr(self.vae.likelihood, "scale")
         self.gates = nn.ModuleDict(
             {_key(name): Gate(len(layer.bias)) for name, layer in self._layers()}
         )
@@ -112,7 +113,7 @@ class MultiRateVAE(
             found[f"{name}.bias"] = layer.bias * strength + gate.shift * s
         first = "decoder.0.weight" if "decoder.0.weight" in found else "decoder.1.weight"
         found[first] = found[first] * self.heard.strength(s)
-        if "likelihood.scale" in self.vae.state_dict():
+        if self.scaled:
             found["likelihood.scale"] = self._scale(s)
         return found
 
@@ -140,7 +141,7 @@ class MultiRateVAE(
     ) -> Likelihood:
         """The likelihood at this batch's optimal scale; its running average is one of β's own."""
         fitted = self.vae.likelihood.fit(likelihood, images, average)
-        if "likelihood.scale" in self.vae.state_dict():
+        if self.scaled:
             self._keep_scale(self.place(beta), fitted.scale.detach())
         return fitted
 

@@ -11,9 +11,7 @@ import torch
 from betavae.model import MultiRateVAE
 from betavae.serving.placed import Placed
 
-PLACES = (
-    128  # steps from the lowest β to the highest: one changes no picture by a grey level or two
-)
+PLACES = 128  # steps from the lowest β to the highest: one changes a picture by a grey level or two
 MOST = 32  # models that are kept, of 3 MB each
 
 

@@ -221,10 +221,8 @@ class Run:
         """
         device, average = self.processes.device, self.processes.average
         with self.setting.autocast(device):
-            if beta is None:
-                posterior, likelihood = self.parallel(images, noise)
-            else:
-                posterior, likelihood = self.parallel(images, noise, beta)
+            own = () if beta is None else (beta,)
+            posterior, likelihood = self.parallel(images, noise, *own)
         if beta is None:
             objective = self.objective
             likelihood = self.vae.likelihood.fit(likelihood, images, average)

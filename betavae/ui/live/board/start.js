@@ -45,6 +45,7 @@ function showOpening() {
   const {codes, number, pictures} = props.opening;
   setFace(codes, damaged || redrawn(number));
   if (damaged) say(damaged, true);
+  damaged = '';
   wanted.clear();
   wish.fulfilled();
   draw({pictures}, () => true, performance.now());
