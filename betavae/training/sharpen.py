@@ -31,8 +31,8 @@ class SharpenConfig:
     pixels: float = 20.0  # weights of the terms in betavae/renderer/terms.py
     features: float = 5.0
     contrast: float = 0.0
-    spectrum: float = 0.3
-    realism: float = 0.1
+    spectrum: float = 1.0
+    realism: float = 0.3
     penalty: float = 0.1  # on the discriminator's slope, at every PENALISED-th step that much more
     judges_channels: int = 16  # the discriminator's at 64x64: 32 where there is a GPU
     kept: float = 0.5  # of the code given back; half of it for the picture's own code

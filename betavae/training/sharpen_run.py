@@ -65,9 +65,9 @@ class SharpenRun:
         vae: VAE,
         data,
         processes: Processes,
-        start: dict[str, dict[str, Tensor]] | None = None,
+        start: dict[str, Any] | None = None,
     ):
-        """start  {"renderer": weights of its own, "discriminator": weights or absent}"""
+        """start  see `starting_weights`"""
         refuse_batches(config.batch_size, data, processes)
         if (config.batch_size // processes.count) % 2:
             raise TrainingError(
@@ -81,6 +81,7 @@ class SharpenRun:
         torch.manual_seed(config.seed)
         self.renderer = Renderer(vae, config.channels)
         self.discriminator = Discriminator(config.judges_channels)
+        self.earlier: list[dict[str, Any]] = (start or {}).get("earlier", [])
         if start:
             self.renderer.load_own_state(start["renderer"])
             if "discriminator" in start:
@@ -161,6 +162,7 @@ class SharpenRun:
             "drawing": self.drawing.get_state(),
             "device_generator": device_generator(self.processes.device),
             "global_generator": torch.get_rng_state(),
+            "earlier": self.earlier,
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
@@ -183,6 +185,7 @@ class SharpenRun:
         continue_drawing(self, state)
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.recent = state["history"], state["recent"]
+        self.earlier = state.get("earlier", [])
 
     @classmethod
     def resume(cls, folder: Path, vae: VAE, data, processes: Processes) -> SharpenRun:
