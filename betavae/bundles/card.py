@@ -12,7 +12,7 @@ from betavae.bundles.groups_card import groups_part
 from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
-from betavae.training.config import config_from, fresh_rounds
+from betavae.training.config import PRESSURE, config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
