@@ -6,19 +6,22 @@ import os
 from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
-from betavae.bundles import matches
+from betavae.bundles import BundleError, matches
 from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
-from betavae.model import Posterior
+from betavae.model import Posterior, WeightsError
+from betavae.renderer import Renderer
+from betavae.serving import details as words
 from betavae.serving.engine import Engine
 from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
@@ -34,6 +37,8 @@ class Reconstruction:
     """What one model made of a picture."""
 
     picture: Image.Image  # 64x64
+    sharp: Image.Image | None  # the same with the picture's own details, where there is a renderer
+    details: str | None  # the word for them
     code: Tensor  # (L,), the posterior mean
     difference: Tensor  # (C, 64, 64) in [0, 1]: grey where right, lighter where too bright
     psnr: float  # dB
@@ -65,9 +70,33 @@ class Studio:
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
             dials={name: one.dial for name, one in self.bundles.items() if one.dial is not None},
+            renderers=self._renderers(),
         )
         if self.engine.trouble:
             self.problems["device"] = self.engine.trouble
+
+    def _renderers(self) -> dict[str, Renderer]:
+        """The second decoders that draw sharp. A damaged one is said; its model does without."""
+        found = {}
+        for name, bundle in self.bundles.items():
+            if not bundle.has_renderer:
+                continue
+            try:
+                found[name], _ = bundle.renderer, bundle.details
+            except (WeightsError, BundleError) as error:
+                self.problems[f"{name}, sharp"] = str(error)
+        self.sharp = set(found)
+        return found
+
+    def details(self, name: str, word: Any) -> Tensor | None:
+        """The details (S,) that a word is for; None for a model that draws nothing sharp."""
+        return words.resolve(self.bundles[name], word) if name in self.sharp else None
+
+    @torch.inference_mode()
+    def read_details(self, name: str, images: Tensor, codes: Tensor) -> str:
+        """The word for the details of one picture (1, C, 64, 64) with its code (1, L)."""
+        found = self.bundles[name].renderer.details(images, codes).mean
+        return words.packed(found[0].cpu())
 
     @property
     def names(self) -> list[str]:
@@ -128,9 +157,16 @@ class Studio:
         """How many stored pictures every model has a code of."""
         return min((len(bundle.codes) for bundle in self.bundles.values()), default=0)
 
-    def decode(self, name: str, codes: Tensor, output: str = "mean", seed: int = 0) -> Tensor:
-        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
-        return self.engine.decode(name, codes, output, seed)
+    def decode(
+        self,
+        name: str,
+        codes: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+        details: Tensor | None = None,
+    ) -> Tensor:
+        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]; see the engine's."""
+        return self.engine.decode(name, codes, output, seed, details=details)
 
     async def frames(
         self,
@@ -139,13 +175,18 @@ class Studio:
         seed: int = 0,
         quality: int = QUALITY,
         betas: dict[str, float] | None = None,
+        details: dict[str, Tensor | None] | None = None,
     ) -> dict[str, str]:
         """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines.
 
-        betas  of models of every β: at which one
+        betas    of models of every β: at which one
+        details  of sharp pictures
         """
+        betas, details = betas or {}, details or {}
         asked = (
-            self.engine.frames(name, code, output, seed, quality, (betas or {}).get(name))
+            self.engine.frames(
+                name, code, output, seed, quality, betas.get(name), details.get(name)
+            )
             for name, code in codes.items()
         )
         return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}
@@ -162,9 +203,11 @@ class Studio:
         output: str = "mean",
         values: Tensor = STRIP_VALUES,
         beta: float | None = None,
+        details: Tensor | None = None,
     ) -> Tensor:
         """What each latent does from here: (len(latents), len(values), C, 64, 64)."""
-        return self.engine.strips(name, code[None], latents, values, output, beta=beta)[0]
+        asked = {"beta": beta, "details": details}
+        return self.engine.strips(name, code[None], latents, values, output, **asked)[0]
 
     @torch.inference_mode()
     def turn(
@@ -211,8 +254,15 @@ class Studio:
         images = to_tensor(picture)[None].float() / 255
         posterior = self.engine.encode(name, images)
         mean = self.engine.decode(name, posterior.mean)
+        word = sharp = None
+        if name in self.sharp:
+            word = self.read_details(name, images, posterior.mean)
+            own = self.details(name, word)
+            sharp = to_picture(self.decode(name, posterior.mean, "sharp", details=own)[0])
         return Reconstruction(
             picture=to_picture(mean[0]),
+            sharp=sharp,
+            details=word,
             code=posterior.mean[0].clone(),
             difference=((mean - images)[0] / 2 + 0.5).clone(),
             psnr=psnr(images, mean).item(),

@@ -16,11 +16,13 @@ import gradio as gr
 import torch
 
 from betavae.serving import checks
+from betavae.serving import details as words
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris, sheet_uri
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
 from betavae.ui.live.dial import betas_of, describe_dial, turn_function
 from betavae.ui.live.files import save_function
+from betavae.ui.live.sharp import details_of
 from betavae.views.traversal import grid
 
 # One idea a file, joined in this order: each may use what stands before it, and functions of all.
@@ -31,6 +33,7 @@ SCRIPTS = (
     "rows",  # a slider a latent
     "stage",  # pictures, captions, and the lens on the latent under the hand
     "dial",  # β, for a model of every β
+    "sharp",  # whose details the sharp pictures have
     "undo",
     "tray",  # snapshots
     "animate",
@@ -73,9 +76,14 @@ def _opening(studio: Studio) -> dict[str, Any]:
     """A stored face for who comes without a link: every model's code of it, and its pictures."""
     index = int(torch.randint(studio.faces(), ()))
     codes = studio.stored_face(index)
-    shown = {name: studio.decode(name, codes[name][None]) for name in studio.first_pair}
+    word = words.of_stored(index)
+    shown = {
+        name: studio.decode(name, codes[name][None], "sharp", details=studio.details(name, word))
+        for name in studio.first_pair
+    }
     return {
         "number": index,
+        "details": word,
         "codes": {name: code.tolist() for name, code in codes.items()},
         "pictures": {name: jpeg_uris(picture)[0] for name, picture in shown.items()},
     }
@@ -107,7 +115,15 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
             for latent in bundle.by_kl
         ],
         "dial": None if bundle.dial is None else describe_dial(bundle),
+        "sharp": name in studio.sharp,
+        "middle": _middle(studio, name),
     }
+
+
+def _middle(studio: Studio, name: str) -> str | None:
+    """The word for details that go with a code of zeros; None without a renderer."""
+    bundle = studio.bundles[name]
+    return words.likely(bundle, torch.zeros(bundle.vae.latents)) if name in studio.sharp else None
 
 
 def server_functions(studio: Studio) -> list:
@@ -117,10 +133,11 @@ def server_functions(studio: Studio) -> list:
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
     async def frame(request: dict) -> dict:
-        """{"codes": {model: numbers}, "output", "seed", "betas", "light"} -> {"pictures": {model:
-        URI}, "light", "busy": milliseconds}.
+        """{"codes": {model: numbers}, "output", "seed", "betas", "details", "light"} ->
+        {"pictures": {model: URI}, "light", "busy": milliseconds}.
 
         betas  {model: β}, of models of every β; without one, the β that it is shown at first
+        details  {model: word}, of sharp pictures: see serving/details.py
         light  two thirds of the bytes, for a drag over a slow line: what an answer takes and the
                server was not busy with is the line's
         """
@@ -130,13 +147,14 @@ def server_functions(studio: Studio) -> list:
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
         light = request.get("light") is True
         quality = LIGHT if light else QUALITY
-        pictures = await studio.frames(wanted, output, seed, quality, betas)
+        details = details_of(studio, request, output, wanted)
+        pictures = await studio.frames(wanted, output, seed, quality, betas, details)
         busy = round(1000 * (time.perf_counter() - began))
         return {"pictures": pictures, "light": light, "busy": busy}
 
     def strips(request: dict) -> dict:
-        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas"} ->
-        {"sheets": {model: data URI}}.
+        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas",
+        "details"} -> {"sheets": {model: data URI}}.
 
         A row a latent, and a column a value from -3 to 3; of `ends` only -3 and 3.
         """
@@ -146,23 +164,24 @@ def server_functions(studio: Studio) -> list:
         rows = request.get("latents")
         if not isinstance(rows, dict) or set(rows) != set(wanted):
             raise checks.Refused("Name the latents of each model.")
-        sheets = {}
+        sheets, details = {}, details_of(studio, request, output, wanted)
         for name, code in wanted.items():
             latents = checks.latents(rows[name], studio.bundles[name].vae.latents)
-            at = (code[0], latents, output, values, betas.get(name))
+            at = (code[0], latents, output, values, betas.get(name), details.get(name))
             frames = studio.strips(name, *at) if latents else None
             sheets[name] = None if frames is None else sheet_uri(grid(frames))
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:
-        """A random stored validation picture, as all models code it -> {"codes", "number"}."""
+        """A random stored validation picture, as all models code it -> {"codes", "number",
+        "details"}."""
         index = int(torch.randint(studio.faces(), ()))
         codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
-        return {"codes": codes, "number": index}
+        return {"codes": codes, "number": index, "details": words.of_stored(index)}
 
     def random_face(request: dict) -> dict:
-        """{"models": names, "locked": {model: {latent: value}}} -> {"codes", "note"}: drawn from
-        the first one's prior, but for what is locked."""
+        """{"models": names, "locked": {model: {latent: value}}} -> {"codes", "note", "details"}:
+        drawn from the first one's prior, but for what is locked; likely details."""
         names = _family(studio, request)
         locked = checks.locked(request.get("locked"), sizes)
         generator = torch.Generator().manual_seed(torch.seed() % 2**63)
@@ -171,7 +190,14 @@ def server_functions(studio: Studio) -> list:
         codes = studio.random_face(list(every), generator, locked)
         note = f"Drawn from the prior of {studio.title(names[0])}"
         note += ", then encoded by the other." if len(names) > 1 else "."
-        return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
+        return {
+            "codes": {name: code.tolist() for name, code in codes.items()},
+            "note": note,
+            "details": {
+                name: words.likely(studio.bundles[name], codes[name])
+                for name in studio.sharp & codes.keys()
+            },
+        }
 
     def same_face(request: dict) -> dict:
         """{"codes": {model: numbers}, "betas"} -> {"codes"}: the first one's picture, as the other

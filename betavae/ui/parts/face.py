@@ -50,6 +50,7 @@ def take_apart(
         "boxes": boxes,
         "matrix": face.matrix if face else None,
         "codes": {name: one.code.tolist() for name, one in made.items()},
+        "details": {name: one.details for name, one in made.items() if one.details},
     }
     described = {
         "at": time.time(),  # the same value twice would not be told to the browser
@@ -115,6 +116,7 @@ def _made(studio: Studio, name: str, made: Reconstruction) -> dict[str, Any]:
     far = sorted(bundle.active, key=lambda k: -abs(deviations(bundle, k.index, code[k.index])))
     return {
         "picture": png_uri(made.picture),
+        "sharp": png_uri(made.sharp) if made.sharp else None,
         "difference": png_uri(to_picture(made.difference)),
         "figures": f"{scores} · KL {made.kl.sum():.0f} nats",
         "unusual": [unusual(bundle, called[k.index], k.index, code[k.index]) for k in far[:USED]],

@@ -71,7 +71,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
         first = asked_for if asked_for in models else models[0]
         pair = [first, *(name for name in models if name != first)][:2]
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
-        command |= {"models": pair, "at": time.time()}
+        command |= {"models": pair, "details": state["details"], "at": time.time()}
         return command, gr.Tabs(selected="traverse"), gr.skip()
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

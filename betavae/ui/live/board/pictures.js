@@ -22,7 +22,7 @@ function askFrame() {
   const light = wish.slow() && !fine;
   wanted.clear();
   fine = false;
-  return server.frame({codes, output: state.output, seed: state.seed, betas: betasOf(asked), light});
+  return server.frame({codes, output: state.output, seed: state.seed, betas: betasOf(asked), details: detailsOf(asked), light});
 }
 async function draw(answer, newer, asked) {
   if (answer.error) return say(answer.error, true);
@@ -78,7 +78,7 @@ function rest() {
 async function strips(names, rows, ends) {
   const codes = Object.fromEntries(names.map(n => [n, state.codes[n].slice()]));
   const latents = Object.fromEntries(names.map(n => [n, rows(n)]));
-  const answer = await server.strips({codes, latents, output: state.output, ends, betas: betasOf(names)});
+  const answer = await server.strips({codes, latents, output: state.output, ends, betas: betasOf(names), details: detailsOf(names)});
   return answer && {...answer, codes, latents};
 }
 function askLenses() {

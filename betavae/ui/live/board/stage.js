@@ -18,7 +18,7 @@ function buildModel(model) {
   const lens = lenses[model.name] = buildLens(model);
   figures[model.name] = make('figure', {}, screen, make('figcaption', {},
     make('div', {className: 'picks'}),
-    make('p', {className: 'count', textContent: `${count} of ${model.latents.length} sliders in use`}), lens.box));
+    make('p', {className: 'count'}, `${count} of ${model.latents.length} sliders in use`, sharpTag(model.name)), lens.box));
   const section = sections[model.name] = make('section', {className: 'panel'},
     make('h2', {className: 'unseen', textContent: `Latents of ${model.title}`}),
     make('div', {className: 'sliders'}, ...activeOf(model.name).map(l => buildRow(model, l))));
@@ -160,6 +160,7 @@ function showModels(which) {
   if (!state.shown.includes(hand?.model)) hand = null;
   choosePanel(state.shown.at(-1));
   showWords();
+  showSharp();
   say(notes[family()]);
   want(state.shown);
 }

@@ -12,7 +12,8 @@ const state = {
   locks: Object.fromEntries(names.map(n => [n, []])),         // latents that random and reset leave
   named: Object.fromEntries(names.map(n => [n, {}])),         // the visitor's own names
   photo: {},                                                  // {family: whether its face came from the visitor's photo}
-  output: 'mean', seed: 1,
+  output: props.models.some(m => m.sharp) ? 'sharp' : 'mean', seed: 1,
+  details: {}, detailing: 'own', other: 't0',                 // of sharp pictures: see sharp.js
 };
 const notes = {};                                             // what is said of each family's face
 let turn = 0;                                                 // counts what changes the codes
