@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 
 from betavae import metrics
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
+from betavae.metrics.forest import random_forest
 from betavae.metrics.information import entropy, mutual_information
 from betavae.metrics.udr import udr
 
@@ -203,6 +204,26 @@ def test_dci_agrees_with_the_exact_trees():
         exact = GradientBoostingClassifier(random_state=0)
         exact.fit(encoded.train.codes, encoded.train.factors[:, factor])
         assert np.abs(ours[:, factor] - exact.feature_importances_).max() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["rotated", "identity"])
+def test_a_forest_is_scikit_learns(kind):
+    """Up to splits that are as good as each other: few for codes that all differ, and more where a
+    value is many pictures'."""
+    encoded = metrics.encode(CODES[kind], FactorPictures(), 0, 2_000, 500)
+    within = 1e-9 if kind == "rotated" else 0.01
+    for factor in (0, 4):
+        train, numbers = encoded.train.codes, encoded.train.factors[:, factor]
+        theirs = RandomForestRegressor(max_depth=2, random_state=3).fit(train, numbers)
+        importance, guess = random_forest(train, numbers, encoded.test.codes, 2, 3)
+        assert np.abs(importance - theirs.feature_importances_).max() < within
+        assert np.abs(guess - theirs.predict(encoded.test.codes)).mean() < within
+
+
+def test_a_forest_of_codes_that_say_nothing():
+    numbers, constant = np.arange(6) % 3, np.ones((6, 2))
+    importance, guess = random_forest(constant, numbers, constant, 2, 0)
+    assert (importance == 0).all() and guess == pytest.approx(1, abs=0.15)
 
 
 def test_a_forest_explains_what_a_latent_tells_of_a_factors_number():
