@@ -48,14 +48,22 @@ NAMES = tuple(metrics.METRICS)
 DEAREST = ("dci", "dci-forest", "explicitness")  # of ten latents these say nothing that five do not
 
 
+def evaluate(code, names):
+    """By the protocols, but for DCI's boosted trees: 1,000 pictures tell them these codes as surely
+    as 10,000, in a fifth of the time. (Of a served bundle they are grown in full.)"""
+    others = [name for name in names if name != "dci"]
+    found = metrics.evaluate(code, FactorPictures(), others, seed=0)
+    if "dci" in names:
+        encoded = metrics.encode(code, FactorPictures(), 0, 1_000, 500)
+        found |= metrics.score(encoded, ["dci"], seed=0)
+    return found
+
+
 @pytest.fixture(scope="module")
 def results():
     names = dict.fromkeys(CODES, NAMES)
     names["duplicated"] = tuple(name for name in NAMES if name not in DEAREST)
-    return {
-        kind: metrics.evaluate(code, FactorPictures(), names[kind], seed=0)
-        for kind, code in CODES.items()
-    }
+    return {kind: evaluate(code, names[kind]) for kind, code in CODES.items()}
 
 
 ENTANGLEMENT = ("mig", "dci", "dci-forest", "sap", "modularity", "factor-vae", "irs")
@@ -66,7 +74,7 @@ SCALED = ("mig", "modularity", "factor-vae", "beta-vae-paper", "dci", "dci-fores
 def scaled():
     """The rotated code, each latent in another unit, in none of which it would be silent."""
     units = torch.tensor([1, 7, 0.2, 30, 2.0])
-    return metrics.evaluate(lambda x: CODES["rotated"](x) * units, FactorPictures(), SCALED, seed=0)
+    return evaluate(lambda x: CODES["rotated"](x) * units, SCALED)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("sap", "explicitness")])
