@@ -136,7 +136,7 @@ def turned_away(portrait: Image.Image) -> Image.Image:
     face = align_face(portrait)
     (x, _), side, _ = crop_square(face)
     columns = np.arange(portrait.width) + 0.5
-    reach = side * 0.6
+    reach = side * 0.45
     source = np.where(columns < x, x - (x - columns) * 3, columns)
     gone = columns < x - reach / 3  # beyond the face the wall as it is
     source = np.where(gone, np.minimum(columns, x - reach), source).astype(int).clip(0)
