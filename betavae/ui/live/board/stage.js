@@ -78,6 +78,7 @@ function lookSoon(name) {
 }
 function drawLens(name, index, image) {
   if (lensOn(name) === index) lenses[name].strip.getContext('2d').drawImage(image, 0, 0);
+  image.close();
 }
 function askName(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];

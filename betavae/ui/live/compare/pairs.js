@@ -165,7 +165,7 @@ async function hang(name, uri) {
   const place = state.shown.indexOf(name);
   if (place < 0) return;
   const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  await load(address);
+  await Object.assign(new Image(), {src: address}).decode();
   list.style.setProperty(`--sheet-${place}`, `url("${address}")`);
   list.style.setProperty('--rows', state.rows.length);
   const before = hung[place];
