@@ -47,7 +47,7 @@ function spoken(name, latent, value) {
 }
 function details(name, latent) {
   const strength = latent.active ? `${klOf(name, latent).toFixed(2)} nats` : 'carries nothing';
-  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`;
+  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`.replace(/-(?=\d)/g, '−').replace(/ %/g, '\u00a0%');
 }
 // A code with its locked latents as they are now.
 function keepingLocks(name, code) {

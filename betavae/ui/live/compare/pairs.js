@@ -95,7 +95,7 @@ function showHand(k) {
     const [index, r] = state.rows[k][name], latent = latentOf(name, index);
     const told = latent.tells ? `tells ${latent.tells}` : latent.tracks ? `tracks ${latent.tracks}` : 'tracks nothing';
     const link = name === base() ? '' : ` · correlation ${r.toFixed(2)}${r < 0 ? ', so it goes the other way' : ''}`;
-    details[name].replaceChildren(make('b', {textContent: called(latent)}), make('span', {className: 'kl'}, make('i')), `z${index} · ${klOf(name, latent).toFixed(2)} nats${link} · ${told}`);
+    details[name].replaceChildren(make('b', {textContent: called(latent)}), make('span', {className: 'kl'}, make('i')), `z${index} · ${klOf(name, latent).toFixed(2)} nats${link} · ${told}`.replace(/-(?=\d)/g, '−').replace(/ %/g, '\u00a0%'));
     const most = Math.max(...models[name].latents.map(l => l.kl)) || 1;
     details[name].querySelector('.kl i').style.width = `${klOf(name, latent) / most * 100}%`;
   }
