@@ -10,8 +10,8 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-// A picture of a data URI, as a bitmap. An <img> for each would stay in the browser's caches: over five
-// minutes of dragging, two hundred megabytes of pictures that nobody sees again.
+// A picture of a data URI, as a bitmap. An <img> for each would stay in the browser's caches for long: two
+// minutes of dragging left 48 MB of them (tests/benchmarks/browser_memory.py).
 function load(uri) {
   const [head, data] = uri.split(',');
   const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
