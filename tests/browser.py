@@ -102,11 +102,13 @@ def pixels(page, model=BETA, where=".board") -> np.ndarray:
 
 
 def code_on_page(page, model=BETA) -> torch.Tensor:
-    """The values of all sliders of a model, (L,)."""
+    """The values beside all sliders of a model, (L,): a slider itself ends at 3, and of the faces
+    that a prior of 32 latents draws every eleventh has a number beyond it."""
     values = page.evaluate(
         """model => Object.fromEntries([...document.querySelectorAll('.latent input[type=range]')]
             .filter(range => range.dataset.model === model)
-            .map(range => [range.dataset.latent, +range.value]))""",
+            .map(range => [range.dataset.latent,
+              +range.closest('.latent').querySelector('input[type=number]').value]))""",
         model,
     )
     return torch.tensor([float(values[str(k)]) for k in range(len(values))])

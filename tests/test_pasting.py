@@ -128,3 +128,35 @@ def test_a_chosen_face_is_aligned_instead_of_the_largest(portrait):
     other = align_face(both, at=((left + right) / 2, (top + bottom) / 2))
     assert largest.eyes[0][0] < 300 < other.eyes[0][0]
     assert np.abs(as_floats(other.crop) - as_floats(largest.crop)).mean() < 0.06
+
+
+def turned_away(portrait: Image.Image) -> Image.Image:
+    """The portrait with all that is left of its nose drawn together to a third: as if the head
+    were turned to the viewer's left."""
+    face = align_face(portrait)
+    (x, _), side, _ = crop_square(face)
+    columns = np.arange(portrait.width) + 0.5
+    reach = side * 0.45
+    source = np.where(columns < x, x - (x - columns) * 3, columns)
+    gone = columns < x - reach / 3  # beyond the face the wall as it is
+    source = np.where(gone, np.minimum(columns, x - reach), source).astype(int).clip(0)
+    return Image.fromarray(np.asarray(portrait)[:, source])
+
+
+def test_the_mask_ends_where_a_turned_head_ends(portrait):
+    seen = as_floats(align_face(portrait).crop.resize((96, 96)))
+    assert pasting.half_widths(seen) == (pasting.FACE_HALF, pasting.FACE_HALF), "from the front"
+    face = align_face(turned_away(portrait))
+    seen = as_floats(face.crop.resize((96, 96)))
+    left, right = pasting.half_widths(seen)
+    assert left < 0.8 * pasting.FACE_HALF and right == pasting.FACE_HALF
+    mirrored = pasting.half_widths(np.ascontiguousarray(seen[:, ::-1]))
+    assert mirrored[0] == pasting.FACE_HALF and abs(mirrored[1] - left) < 2
+    half = pasting.SIZE / 2 - left * 1.25  # in pixels of the crop: here it ends at the latest
+    mask = pasting.face_mask(seen, (left, right))
+    assert mask[:, : int(half * 96 / 64)].max() == 0 and mask[48:60, 40:56].min() > 0.9
+
+
+def test_where_no_face_is_seen_the_mask_is_that_of_one_from_the_front():
+    nothing = np.full((96, 96, 3), 0.5)
+    assert pasting.half_widths(nothing) == (pasting.FACE_HALF, pasting.FACE_HALF)

@@ -20,6 +20,7 @@ from betavae.serving import details as words
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris, sheet_uri
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
+from betavae.ui.live.dial import SCRIPTS as DIAL_SCRIPTS
 from betavae.ui.live.dial import betas_of, describe_dial, turn_function
 from betavae.ui.live.files import save_function
 from betavae.ui.live.sharp import details_of
@@ -27,23 +28,24 @@ from betavae.views.traversal import grid
 
 # One idea a file, joined in this order: each may use what stands before it, and functions of all.
 SCRIPTS = (
-    "state",  # what is shown, and the object that holds it
-    "parts",  # buttons, menus, icons
-    "pictures",  # from a code to a picture, and the previews
-    "rows",  # a slider a latent
-    "stage",  # pictures, captions, and the lens on the latent under the hand
-    "dial",  # β, for a model of every β
-    "sharp",  # whose details the sharp pictures have
-    "undo",
-    "tray",  # snapshots
-    "animate",
-    "link",  # the state in the address
-    "save",
-    "keys",
-    "bar",  # the buttons
-    "start",  # commands from the rest of the page, and the first face
+    "board/state.js",  # what is shown, and the object that holds it
+    "board/parts.js",  # buttons, menus, icons
+    "board/pictures.js",  # from a code to a picture, and the previews
+    "board/rows.js",  # a slider a latent
+    "board/stage.js",  # pictures, captions, and the lens on the latent under the hand
+    *DIAL_SCRIPTS,
+    "board/dial.js",  # β, for a model of every β
+    "board/sharp.js",  # whose details the sharp pictures have
+    "board/undo.js",
+    "board/tray.js",  # snapshots
+    "board/animate.js",
+    "board/link.js",  # the state in the address
+    "board/save.js",
+    "board/keys.js",
+    "board/bar.js",  # the buttons
+    "board/start.js",  # commands from the rest of the page, and the first face
 )
-STYLES = ("board", "rows", "bar", "dial")
+STYLES = ("board/board.css", "board/rows.css", "board/bar.css", "dial/dial.css")
 ENDS = STRIP_VALUES[[0, -1]]
 
 
@@ -60,8 +62,8 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         {"action": "start"},
         [*server_functions(studio)],
         elem_id,
-        scripts=[f"board/{name}.js" for name in SCRIPTS],
-        styles=[f"board/{name}.css" for name in STYLES],
+        scripts=SCRIPTS,
+        styles=STYLES,
         models=[describe(studio, name) for name in studio.names],
         families=[
             {"name": name, "title": studio.family_title(name), "word": _word(studio, models[0])}

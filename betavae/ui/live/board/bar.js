@@ -40,7 +40,8 @@ bar.data.hidden = props.families.length < 2;
 function showWords() {
   check(bar.data, family());
   bar.random.querySelector('span').textContent = `Random ${word()}`;
-  bar.real.querySelector('span').textContent = `A ${word()} from the data`;
+  bar.real.querySelector('span').replaceChildren(make('span', {className: 'roomy', textContent: `A ${word()} from`}), make('span', {className: 'tight', textContent: 'From'}), ' the data');
+  bar.real.setAttribute('aria-label', `A ${word()} from the data`);
   pictureItems.replaceChildren(...state.shown.map(n => item(`${models[n].title}, PNG`, () => savePicture(n))));
   if (!player.hidden) { stopAnimation(); fillWhich(); }
   showTray();

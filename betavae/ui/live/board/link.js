@@ -103,10 +103,11 @@ async function adopt({shown, found, output}, note) {
   showModels(shown);
   const mine = turn;
   const answer = await answered(server.same_face({codes: {[shown[0]]: found[shown[0]].code}, betas: betasOf(shown)})).catch(() => null);
-  if (answer?.codes && mine === turn) for (const name in answer.codes) if (!found[name]) {
-    place(name, answer.codes[name]);
-    state.details[name] = Object.values(found)[0].details ?? NO_DETAILS;
-  }
+  if (!answer?.codes || mine !== turn) return;
+  const late = Object.keys(answer.codes).filter(name => !found[name] && place(name, answer.codes[name]));
+  const word = found[shown[0]].details ?? NO_DETAILS;
+  for (const name of late) state.details[name] = word.startsWith('p') ? NO_DETAILS : word;   // read by one model's renderer
+  want(late);                                                 // one of them may have been chosen meanwhile
 }
 function openLink() {
   try {

@@ -112,7 +112,9 @@ function noPreviews() {
 const hung = {};                                              // each model's sheet, as an address
 async function hang(name, uri) {
   const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  const image = await load(address), style = sections[name].style;
+  const image = new Image(), style = sections[name].style;
+  image.src = address;
+  await image.decode();
   style.setProperty('--sheet', `url("${address}")`);
   style.setProperty('--columns', image.width / 64);
   const before = hung[name];

@@ -30,7 +30,7 @@ function buildModel(model) {
     section.append(make('details', {}, make('summary', {textContent: words}),
       make('div', {className: 'sliders'}, ...folded.map(l => buildRow(model, l)))));
   }
-  choosers[model.name] = button({words: 'Sliders', act: () => choosePanel(model.name)});   // its name stands above
+  choosers[model.name] = button({words: model.title, act: () => choosePanel(model.name)});
   choosers[model.name].setAttribute('aria-label', `Sliders of ${model.title}`);
 }
 function buildLens(model) {
@@ -48,7 +48,7 @@ function showLens(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];
   lens.title.textContent = noun(name, latent);
   lens.between.textContent = ends(name, latent);
-  lens.small.textContent = details(latent);
+  lens.small.textContent = details(name, latent);
   lens.edit.setAttribute('aria-label', `Rename ${noun(name, latent)}`);
   placeMark(name);
   for (const k in rows[name]) rows[name][k].box.classList.toggle('held', +k === index);
@@ -78,6 +78,7 @@ function lookSoon(name) {
 }
 function drawLens(name, index, image) {
   if (lensOn(name) === index) lenses[name].strip.getContext('2d').drawImage(image, 0, 0);
+  image.close();
 }
 function askName(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];

@@ -16,9 +16,9 @@ function setFace(codes, note, of = names, {photo = false, details = null} = {}) 
       notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
       state.photo[familyOf(name)] = photo;
     }
-  arrive(of.filter(name => codes[name]));
+  const turning = arrive(of.filter(name => codes[name]));
   say(notes[family()]);                                       // a late face may be another family's
-  want(state.shown);
+  want(state.shown.filter(name => !turning.includes(name)));
 }
 const redrawn = number => one => `${capital(one)} ${number}, as each model redraws it.`;
 // A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.

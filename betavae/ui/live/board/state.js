@@ -46,9 +46,9 @@ function spoken(name, latent, value) {
   const toward = value > 0.005 ? latent.high : value < -0.005 ? latent.low : '';
   return toward && ends(name, latent) ? `${value.toFixed(2)}, towards ${toward}` : value.toFixed(2);
 }
-function details(latent) {
-  const strength = latent.active ? `${latent.kl.toFixed(2)} nats` : 'carries nothing';
-  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`;
+function details(name, latent) {
+  const strength = latent.active ? `${klOf(name, latent).toFixed(2)} nats` : 'carries nothing';
+  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`.replace(/-(?=\d)/g, '−').replace(/ %/g, '\u00a0%');
 }
 // A code with its locked latents as they are now.
 function keepingLocks(name, code) {
