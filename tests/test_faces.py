@@ -11,14 +11,8 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from betavae.faces.alignment import (
-    EYE_DISTANCE,
-    TEMPLATE,
-    NoFaceFound,
-    align_face,
-    centre_crop,
-    find_landmarks,
-)
+from betavae.faces.alignment import NoFaceFound, align_face, centre_crop, find_landmarks
+from betavae.faces.looks import EYE_DISTANCE, TEMPLATE
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())  # 512x512, in the public domain
 PUPILS = np.array([(203.4, 100.9), (246.5, 103.8)])  # in it, read off by eye
