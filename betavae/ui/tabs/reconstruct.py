@@ -31,6 +31,8 @@ INTRODUCTION = (
     "often lost, most with the β-VAE. Each model's card has the figures."
 )
 
+LOST_PHOTO = nothing(LOST, wrong=True) | {"failed": True}  # and Another photo is offered
+
 
 def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     """Lay out the tab's content. *Edit in Traverse* sets the board and selects its tab."""
@@ -56,7 +58,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     def asked(state: dict[str, Any] | None, event: gr.EventData):
         """Another of the faces that were found, the square that was dragged, or more light."""
         if not state:
-            return nothing(LOST, wrong=True), None
+            return LOST_PHOTO, None
         path, boxes, luma = state["path"], state["boxes"], state["luma"]
         try:
             if asked_light(event._data):
@@ -78,7 +80,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     def carry_over(state: dict[str, Any] | None, event: gr.EventData):
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return gr.skip(), gr.skip(), nothing(LOST, wrong=True)
+            return gr.skip(), gr.skip(), LOST_PHOTO
         models = studio.families[studio.family(studio.photo_names[0])]
         asked_for = event._data.get("model") if isinstance(event._data, dict) else None
         first = asked_for if asked_for in models else models[0]
