@@ -134,7 +134,7 @@ def _aligned_face(
     photo: Image.Image, landmarks: np.ndarray, score: float, faces: list[Face]
 ) -> AlignedFace:
     patch = cut_out(photo, fit(landmarks))
-    landmarks = refine(patch, landmarks)
+    landmarks, _ = refine(patch, landmarks)
     boxes = tuple(face.box for face in faces)
     return in_frame(patch, fit(landmarks), landmarks[:2], score, boxes)
 
