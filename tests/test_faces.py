@@ -11,14 +11,9 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from betavae.faces.alignment import (
-    EYE_DISTANCE,
-    TEMPLATE,
-    NoFaceFound,
-    align_face,
-    centre_crop,
-    find_landmarks,
-)
+from betavae.faces.alignment import NoFaceFound, align_face, centre_crop, find_landmarks
+from betavae.faces.light import USUAL, brightened
+from betavae.faces.looks import EYE_DISTANCE, TEMPLATE
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())  # 512x512, in the public domain
 PUPILS = np.array([(203.4, 100.9), (246.5, 103.8)])  # in it, read off by eye
@@ -336,6 +331,20 @@ def test_what_lies_outside_the_photo_is_filled_without_streaks_and_counted():
     assert np.abs(rim - rim.mean(axis=0)).max() < 12
     inside = pixels[90:140, 70:110]
     assert np.abs(inside - np.asarray(whole.frame, float)[90:140, 70:110]).mean() < 12
+
+
+@pytest.mark.parametrize("luma", [0.02, 0.05, 0.1])
+def test_a_dark_photo_is_made_as_bright_as_faces_usually_are(luma):
+    """The formula's known points: what had that luma, black and white."""
+    grey = round(255 * luma)
+    photo = Image.fromarray(np.array([[0, grey, 255]], np.uint8))
+    bright = np.asarray(brightened(photo, grey / 255))[0, :, 0]
+    assert bright.tolist() == [0, round(255 * USUAL), 255]
+
+
+@pytest.mark.parametrize("luma", [0.0, 1.0])
+def test_what_has_no_light_at_all_can_be_asked_for(luma):
+    assert brightened(Image.new("L", (4, 4), 0), luma).getextrema() == ((0, 0),) * 3
 
 
 def test_a_dark_photo_is_told():

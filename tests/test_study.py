@@ -393,6 +393,35 @@ def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkey
     assert set(found["PCA"][0]["metrics"]) == {"mig"}
 
 
+def test_scores_of_baselines_are_measured_again_alone(small_pools, three_seeds, monkeypatch):
+    """Their other scores and their curves stay, and so does a baseline that is not measured."""
+    from betavae.data import Shapes2D
+
+    runs, names = read_runs(three_seeds), ("PCA", "untrained")
+    makers = {name: summary_module.BASELINES[name] for name in names}
+    monkeypatch.setattr(summary_module, "BASELINES", makers)
+    band = {"values": [0.25, 0.5], "mean": 0.375, "sd": 0.1, "top_half": 0.5}
+    scores = {"mig": band, "factor-vae-unpruned": band}
+    earlier = summarise(runs, {}) | {
+        "baselines": [
+            {"title": name, "seeds": [0, 1], "paper": None, "scores": scores}
+            for name in ("untrained", "ICA")
+        ]
+    }
+    found = measure_baselines(Shapes2D(), range(2), only=("factor-vae",))
+    assert [set(result) for result in found["untrained"]] == [{"seed", "metrics"}] * 2
+    both = added([], {"untrained": found["untrained"]}, earlier)
+    untrained, ica = both["baselines"]
+    assert set(untrained["scores"]) == {"mig", "factor-vae"} and ica["scores"] == scores
+    assert untrained["scores"]["mig"] == band
+    assert untrained["scores"]["factor-vae"]["values"] == [
+        round(result["metrics"]["factor-vae"]["score"], 5) for result in found["untrained"]
+    ]
+    assert both["curves"] == earlier["curves"] and both["classifier"] == earlier["classifier"]
+    with pytest.raises(ValueError, match=r"has untrained of the seeds \[0, 1\]"):
+        added([], {"untrained": found["untrained"][:1]}, earlier)
+
+
 def test_the_reports_table_is_the_studys():
     page = PROJECT / "weights" / "shapes2d-study" / "README.md"
     words, written = markdown(read_study()).split(), page.read_text(encoding="utf-8").split()

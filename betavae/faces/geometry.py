@@ -58,6 +58,21 @@ def warp(
     return cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=border)
 
 
+def unturn_and_resize(shape, quarter_turns: int, size: tuple[int, int]) -> np.ndarray:
+    """Affine map from np.rot90(a, quarter_turns) to `a` resized to `size`; a's (height, width)."""
+    height, width = shape
+    unturn = np.array(
+        (
+            ((1, 0, 0), (0, 1, 0)),
+            ((0, -1, width), (1, 0, 0)),
+            ((-1, 0, width), (0, -1, height)),
+            ((0, 1, 0), (-1, 0, height)),
+        )[quarter_turns],
+        float,
+    )
+    return compose(resize((width, height), size), unturn)
+
+
 def tilted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RGB uint8 (H, W, 3) turned by 45 degrees on black, whole; and the affine map back."""
     height, width = pixels.shape[:2]

@@ -11,9 +11,10 @@ from PIL import Image
 from betavae.data.celeba import CROP
 from betavae.data.images import SIZE
 from betavae.data.photos import upright_rgb
-from betavae.faces.alignment import TEMPLATE, AlignedFace, in_frame
+from betavae.faces.alignment import AlignedFace, in_frame
 from betavae.faces.detector import detect
 from betavae.faces.geometry import apply, compose, cut_out, inverse, resize, rising, warp
+from betavae.faces.looks import TEMPLATE
 
 MASK_SIZE = 96  # side of the face's mask, of the 64 that the crop has
 SOFT = 1.2  # pixels of the crop: how soft the mask is where the face ends
