@@ -22,7 +22,8 @@ from betavae.training.failures import TrainingError
 from betavae.training.loop import train
 from betavae.training.monitor import Pace
 from betavae.training.sharpen import SharpenConfig, averaging, learning_rate
-from betavae.training.sharpen_run import SharpenRun, other_codes
+from betavae.training.sharpen_batch import other_codes
+from betavae.training.sharpen_run import SharpenRun
 from betavae.training.sharpen_start import starting_weights
 
 PLAIN = {"precision": "fp32", "memory_format": "contiguous"}
