@@ -30,6 +30,7 @@ from betavae.training.run import Run
 
 MODEL, LATENTS = "celeba-beta-vae", 32
 VALUES = torch.linspace(-3, 3, 7)
+STEPS = 10  # of training, in which copies are counted
 
 
 def devices() -> list[torch.device]:
@@ -87,8 +88,19 @@ def training(device: torch.device, sizes: list[int], seconds: float) -> None:
             data = RandomPictures(4 * size)
             run = Run(Path(folder), TrainingConfig(batch_size=size), data, Processes(device=device))
             rate = statistics.median(pictures_per_second(run, seconds) for _ in range(3))
+            if device.type == "cuda":
+                print(f"  copies from the host in {STEPS} steps: {copies(run)}")
         name = f"{run.setting.precision} {run.setting.memory_format}"
         print(f"  training, batch {size:5d}: {rate:8.0f} pictures/s, {name}")
+
+
+def copies(run: Run) -> int:
+    """How often STEPS steps copy from the host to a CUDA device."""
+    with torch.profiler.profile() as seen:
+        for _ in range(STEPS):
+            run.train_step()
+        torch.cuda.synchronize()
+    return sum("HtoD" in event.name for event in seen.events())
 
 
 def main() -> None:
