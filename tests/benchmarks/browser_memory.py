@@ -3,7 +3,7 @@
 A mouse drags slider after slider of the two face models in headless Chromium, 60 events a second,
 and rests after each, so that the previews come, too. Before, every half minute and at the end the
 garbage is collected and counted: JavaScript's heap, the page's nodes and listeners, and the memory
-of Chromium's processes (proportional set size: of shared pages their share).
+of Chromium's processes that is no file's: what a program file takes depends on who else runs it.
 
 Chromium is spoken to directly, not by Playwright: that has it keep the body of every answer, up to
 100 MB of them. With --dial it is β that is dragged, with --compare the matched latents.
@@ -39,6 +39,7 @@ GROWTH = 20  # megabytes that five minutes may leave
 EVENTS = 60  # of the mouse, a second
 PRESS = 3.0  # seconds that a slider is held
 REST = 0.7  # seconds after it
+OWN = ("Pss_Anon:", "Pss_Shmem:")  # lines of smaps_rollup
 SLIDERS = ".latent input[type=range]"
 PAIRS = "#matched .hand input[type=range]"
 READY = "+document.querySelector('{}')?.dataset.strips >= 1"
@@ -110,12 +111,12 @@ async def count(page: Chromium) -> dict[str, float]:
 
 
 def _megabytes(process: int) -> float:
-    """Of one process, its shared pages divided among those that share them."""
+    """Of one process, without mapped files; what it shares divided among those that share it."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text("utf-8").splitlines()
     except OSError:  # it has ended meanwhile, or this is no Linux
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
+    return sum(int(line.split()[1]) for line in lines if line.startswith(OWN)) / 1e3
 
 
 async def play(page: Chromium, sliders: str, seconds: float, turn: int) -> int:
