@@ -393,7 +393,9 @@ def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkey
     assert set(found["PCA"][0]["metrics"]) == {"mig"}
 
 
-def test_scores_of_baselines_are_measured_again_alone(small_pools, three_seeds, monkeypatch):
+def test_scores_of_baselines_are_measured_again_alone(
+    small_pools, three_seeds, monkeypatch, tmp_path
+):
     """Their other scores and their curves stay, and so does a baseline that is not measured."""
     from betavae.data import Shapes2D
 
@@ -408,7 +410,13 @@ def test_scores_of_baselines_are_measured_again_alone(small_pools, three_seeds, 
             for name in ("untrained", "ICA")
         ]
     }
-    found = measure_baselines(Shapes2D(), range(2), only=("factor-vae",))
+    kept = tmp_path / "baselines.json"
+    found = measure_baselines(Shapes2D(), range(1), only=("factor-vae",), kept=kept)
+    found = measure_baselines(Shapes2D(), range(2), only=("factor-vae",), kept=kept)
+    assert json.loads(kept.read_bytes()) == found
+    for name in names:  # all is there by now
+        monkeypatch.setitem(makers, name, None)
+    assert measure_baselines(Shapes2D(), range(2), only=("factor-vae",), kept=kept) == found
     assert [set(result) for result in found["untrained"]] == [{"seed", "metrics"}] * 2
     both = added([], {"untrained": found["untrained"]}, earlier)
     untrained, ica = both["baselines"]

@@ -106,15 +106,14 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
         )
     earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
-    if not kept.is_file() and (options.baselines or not earlier):
+    if options.baselines or not (earlier or kept.is_file()):
         with tqdm(desc="baselines", unit="baseline") as bar:
-            seeds = range(options.baseline_seeds)
-            found = measure_baselines(
-                Shapes2D(options.root), seeds, lambda _: bar.update(), options.scores
+            source, seeds = Shapes2D(options.root), range(options.baseline_seeds)
+            baselines = measure_baselines(
+                source, seeds, lambda _: bar.update(), options.scores, kept
             )
-        options.runs.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), encoding="utf-8")
-    baselines = json.loads(kept.read_bytes()) if kept.is_file() else {}
+    else:
+        baselines = json.loads(kept.read_bytes()) if kept.is_file() else {}
     summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)
     write(summary, folder)
     return summary, len(runs)

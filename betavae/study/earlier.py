@@ -34,7 +34,7 @@ def added(
             continue
         joined[kind] = row
         fresh += [run for run in group if run["config"]["seed"] not in row["seeds"]]
-    whole = {name: found for name, found in baselines.items() if "curves" in found[0]}
+    whole = {name: found for name, found in baselines.items() if _has_curves(found)}
     summary = summarise(fresh, whole)
     here = {row_kind(row): row for row in summary["models"]}
     dated = {
@@ -75,7 +75,7 @@ def _joined_baselines(
     rows = {row["title"]: row for row in earlier}
     for name, found in baselines.items():
         row = baseline_row(name, found)
-        if "curves" not in found[0] and name in rows:
+        if not _has_curves(found) and name in rows:
             if row["seeds"] != rows[name]["seeds"]:
                 raise ValueError(f"The study has {name} of the seeds {rows[name]['seeds']}.")
             before = [BEFORE.get(metric) for metric in row["scores"]]
@@ -83,6 +83,10 @@ def _joined_baselines(
             row = rows[name] | {"scores": kept | row["scores"]}
         rows[name] = row
     return list(rows.values())
+
+
+def _has_curves(found: list[dict[str, Any]]) -> bool:
+    return all("curves" in result for result in found)
 
 
 def _replaces(group: list[dict[str, Any]], row: dict[str, Any]) -> bool:
