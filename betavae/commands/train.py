@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from betavae.commands.options import (
@@ -103,6 +104,14 @@ def add(commands) -> None:
         default=240,
         help="seconds between traversal pictures (240)",
     )
+    option("--seconds", type=float, help="end after so many seconds of training, pauses apart")
+    option("--stop-after", type=positive, metavar="STEP", help="end after this step")
+    option(
+        "--live",
+        action="store_true",
+        help="write what the run looks like to live.json in its folder, once a second, and obey "
+        "go, pause, step and stop on standard input; it waits for go, and ends when that closes",
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -132,10 +141,22 @@ def _train(options: argparse.Namespace) -> None:
             run = Run(folder, config, data, processes)
         if processes.first:
             print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")
-        pace = Pace(options.history_steps, options.checkpoint_seconds, options.picture_seconds)
-        train(run, validation, pace)
+        pace = Pace(
+            options.history_steps,
+            options.checkpoint_seconds,
+            options.picture_seconds,
+            progress=not options.live,
+        )
+        train(run, validation, pace, watcher=_watcher(options, validation))
     finally:
         processes.close()
+
+
+def _watcher(options: argparse.Namespace, validation):
+    from betavae.training.watching import Nobody, Watcher
+
+    ends = options.seconds or math.inf, options.stop_after or math.inf
+    return Watcher(validation, *ends) if options.live else Nobody(*ends)
 
 
 def _refuse_a_run(folder: Path) -> None:

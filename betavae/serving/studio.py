@@ -6,6 +6,7 @@ import os
 from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -13,12 +14,14 @@ from torch import Tensor
 
 from betavae import bundles
 from betavae.bundles import matches
+from betavae.bundles.bundle import Bundle
 from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
+from betavae.serving import checks
 from betavae.serving.engine import Engine
 from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
@@ -58,6 +61,7 @@ class Studio:
         """added: more bundles, each a folder or "user/repo" on the Hub."""
         expected = os.environ.get("BETAVAE_EXPECTED", " ".join(EXPECTED)).split()
         self.bundles, self.problems = bundles.survey(expected, added)
+        self._guests: set[str] = set()
         self._tunings: dict[str, Tuning] = {}
         self._names: dict[str, dict[int, Name]] = {}
         self._matches = {data: matches.read(data) for data in FAMILIES}
@@ -71,11 +75,38 @@ class Studio:
 
     @property
     def names(self) -> list[str]:
-        return list(self.bundles)
+        """The models that everybody is offered."""
+        return [name for name in list(self.bundles) if name not in self._guests]
+
+    def admit(self, bundle: Bundle) -> None:
+        """Serve a visitor's own model to whoever knows its name, until it is dismissed."""
+        if bundle.name in self.bundles:
+            return
+        self.engine.admit(bundle.name, bundle.vae, bundle.codes)
+        self._guests.add(bundle.name)
+        self.bundles[bundle.name] = bundle
+
+    def dismiss(self, name: str) -> None:
+        """Serve it no longer."""
+        if name not in self._guests:
+            return
+        del self.bundles[name]
+        self._guests.discard(name)
+        self._names.pop(name, None)
+        self._tunings.pop(name, None)
+        self.engine.dismiss(name)
+
+    def model_name(self, value: Any) -> str:
+        """One of the served models, or a visitor's own. Raises Refused."""
+        if isinstance(value, str) and value in self._guests:
+            return value
+        return checks.model_name(value, self.names)
 
     def title(self, name: str) -> str:
         """For people; with the bundle's name where another model of the same data is called so."""
         title = self.bundles[name].title
+        if name in self._guests:
+            return f"{title}, yours"
         same = [n for n in self.names if self.bundles[n].title == title]
         alone = sum(self.data(n) == self.data(name) for n in same) == 1
         return title if alone else f"{title}, {name}"

@@ -1,0 +1,156 @@
+"""What a visitor wants trained: checked, and as the command that trains it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from betavae.objectives import OBJECTIVES, settings
+from betavae.serving.checks import Refused, whole_number
+from betavae.training.config import TrainingConfig, title
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A slider of the form."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+    start: float
+    logarithmic: bool = True
+    marks: tuple[float, ...] = ()
+
+
+BETA = Knob("beta", "β", 0.25, 64, 4, marks=(1, 4))
+# The sliders of each objective; its other settings stay at their defaults.
+KNOBS: dict[str, tuple[Knob, ...]] = {
+    "vae": (),
+    "beta-vae": (BETA,),
+    "capacity": (
+        Knob("capacity", "C, nats", 1, 50, 25, logarithmic=False),
+        Knob("gamma", "γ", 1, 1000, 100),
+    ),
+    "beta-tcvae": (BETA,),
+    "factor-vae": (Knob("gamma", "γ", 1, 100, 10),),
+    "dip-vae-i": (Knob("lambda_od", "λ, off the diagonal", 1, 1000, 10),),
+    "dip-vae-ii": (Knob("lambda_od", "λ, off the diagonal", 1, 1000, 10),),
+}
+TITLES = {
+    "vae": "VAE",
+    "beta-vae": "β-VAE",
+    "capacity": "Capacity annealing",
+    "beta-tcvae": "β-TCVAE",
+    "factor-vae": "FactorVAE",
+    "dip-vae-i": "DIP-VAE-I",
+    "dip-vae-ii": "DIP-VAE-II",
+}
+LATENTS, SECONDS = (2, 10), (30, 300)
+RATE = Knob("learning_rate", "Learning rate", 1e-4, 1e-2, 2e-3)
+MOST_RUNS = 2  # side by side
+# What else a run of the lab is trained with.
+RECIPE: dict[str, Any] = {
+    "architecture": "conv",
+    "batch_size": 64,
+    "warm_up": 100,
+    "decay": "none",  # when it ends is decided by the clock
+    "steps": 1_000_000,
+}
+DEFAULTS = {"latents": 6, "seed": 0, "seconds": 90, "learning_rate": RATE.start}
+CAPACITY_STEPS = 1000.0  # of the objective `capacity`: its own 10,000 would take ten minutes
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One run."""
+
+    data: str
+    objective: str
+    weights: tuple[tuple[str, float], ...]
+    latents: int
+    learning_rate: float
+    seed: int
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """For people: "β-VAE (β = 4)"."""
+        full = settings(OBJECTIVES[self.objective]) | dict(self.weights)
+        return title({"objective": self.objective, "objective_settings": full})
+
+    def options(self, setting: dict[str, str]) -> list[str]:
+        """What `python -m betavae train` is told, but for how long and where to.
+
+        setting  "precision" and "memory_format", where they are known
+        """
+        chosen = {
+            "objective": self.objective,
+            **dict(self.weights),
+            "latents": self.latents,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            **RECIPE,
+            **setting,
+        }
+        if self.objective == "capacity":
+            chosen["capacity_steps"] = CAPACITY_STEPS
+        words = [self.data]
+        for name, value in chosen.items():
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+        return words
+
+    def command(self, setting: dict[str, str], steps: int, folder: str) -> str:
+        """The commands that make the same bundle again, for a shell."""
+        run = Path("runs") / folder
+        train = [*self.options(setting), "--stop-after", str(steps), "--to", str(run)]
+        return (
+            f"python -m betavae train {shlex.join(train)}\n"
+            f"python -m betavae publish {run} --unmeasured --to weights/{folder}"
+        )
+
+
+def checked(request: Any, data_sets: tuple[str, ...] = ("shapes2d",)) -> list[Setup]:
+    """{"runs": [{"objective", "weights": {name: number}}], "latents", "learning_rate", "seed",
+    "seconds", "data"} from the browser -> one or two runs. Raises Refused."""
+    if not isinstance(request, dict):
+        raise Refused("Send a set-up.")
+    data = request.get("data", data_sets[0])
+    if data not in data_sets:
+        raise Refused(f"The lab trains on: {', '.join(data_sets)}.")
+    runs = request.get("runs")
+    if not isinstance(runs, list) or not 0 < len(runs) <= MOST_RUNS:
+        raise Refused(f"Send one to {MOST_RUNS} runs.")
+    shared = {
+        "data": data,
+        "latents": whole_number(request.get("latents"), *LATENTS, "The number of latents"),
+        "learning_rate": _number(request.get("learning_rate"), RATE),
+        "seed": whole_number(request.get("seed"), 0, 2**31, "The seed"),
+        "seconds": whole_number(request.get("seconds"), *SECONDS, "The number of seconds"),
+    }
+    return [_run(run, shared) for run in runs]
+
+
+def _run(run: Any, shared: dict[str, Any]) -> Setup:
+    objective = run.get("objective") if isinstance(run, dict) else None
+    if not isinstance(objective, str) or objective not in KNOBS:
+        raise Refused(f"There is no such objective; choose one of: {', '.join(KNOBS)}.")
+    knobs = {knob.name: knob for knob in KNOBS[objective]}
+    given = run.get("weights", {})
+    if not isinstance(given, dict) or set(given) != set(knobs):
+        raise Refused(f"The objective {objective} has the weights: {', '.join(knobs) or 'none'}.")
+    weights = tuple((name, _number(given[name], knob)) for name, knob in knobs.items())
+    setup = Setup(objective=objective, weights=weights, **shared)
+    TrainingConfig(objective=objective, objective_settings=dict(weights), latents=setup.latents)
+    return setup
+
+
+def _number(value: Any, knob: Knob) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or not knob.low <= value <= knob.high:
+        raise Refused(f"{knob.label} must be a number from {knob.low:g} to {knob.high:g}.")
+    return float(value)
