@@ -76,6 +76,7 @@ class Lab:
             visit.enter([seat for seat in visit.seats if seat.stage == WAITING], "train")
             self._queue.append(visit)
             self._make_room()
+            self._begin(time.monotonic())  # at once where a place is free
             self._wake()
             return visit
 
@@ -146,6 +147,7 @@ class Lab:
             self._awake.notify_all()
             if self._scratch:
                 self._scratch.remove()
+                self._scratch = None
 
     # ---- behind the counter ----
 
@@ -192,6 +194,10 @@ class Lab:
         for visit in list(self._queue):
             if visit.at_it:
                 self._see_to(visit, now)
+        self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        """Whoever is first, as far as there are places."""
         for visit in self._queue[: self.slots]:
             if not visit.at_it:
                 visit.begin(now, self._setting)
