@@ -12,7 +12,7 @@ from betavae.bundles.groups_card import groups_part
 from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
-from betavae.training.config import config_from, fresh_rounds
+from betavae.training.config import PRESSURE, config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -136,7 +136,12 @@ def _beta_norm(config: dict[str, Any]) -> str:
 
 
 def _growth(training: dict[str, Any]) -> str:
-    steps = training.get("growth")
+    steps, falling = training.get("growth"), training.get("falling")
+    if falling:
+        return (
+            f" In its first {falling:,} steps KL's weight fell from {PRESSURE:g} to the "
+            "objective's (`betavae/training/growth.py`)."
+        )
     if not steps:
         return ""
     (_, first), *later = config_from(training).fresh_starts.items()
@@ -239,7 +244,7 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += ["--betas", *(f"{beta:g}" for beta in training["betas"])]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    growth = ["growth"] if training.get("growth") else []  # earlier runs do not say
+    growth = [name for name in ("growth", "falling") if training.get(name)]  # earlier: neither
     for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     if fresh_rounds(training):

@@ -43,7 +43,7 @@ def _single(config: dict[str, Any]) -> list[tuple[Path, float, dict[str, Any]]]:
         same = all(training.get(key) == config["training"].get(key) for key in ALIKE)
         pictures = ("validation_pictures", "crop")
         same = same and all(other["data"].get(k) == config["data"].get(k) for k in pictures)
-        if not same or training.get("betas") or training.get("growth"):
+        if not same or any(training.get(key) for key in ("betas", "growth", "falling")):
             continue
         if training["objective"] not in ("vae", "beta-vae"):
             continue

@@ -69,8 +69,12 @@ def renderer_part(name: str, config: dict[str, Any], metrics: dict[str, Any]) ->
 
 
 def _earlier(made: dict[str, Any]) -> str:
-    """What the networks had learned before this run, where somebody has noted it."""
-    return f" Before that: {'; '.join(made['earlier'])}." if made.get("earlier") else ""
+    """What the networks had learned in the runs that this one started from."""
+    runs = [
+        f"{run['steps']:,} steps of `{_command(run['config']['bundle'], run['config'])}`"
+        for run in made.get("earlier", [])
+    ]
+    return f" Before that: {'; '.join(runs)}." if runs else ""
 
 
 def _command(name: str, training: dict[str, Any]) -> str:

@@ -56,6 +56,7 @@ def package_renderer(run: Path, folder: Path, validation) -> None:
         "parameters": sum(p.numel() for p in renderer.own_parameters()),
         "detail_size": renderer.detail_size,
         "training": state["config"],
+        "earlier": state.get("earlier", []),
         "steps_done": state["step"],
         "seconds": round(state["seconds"]),
         "code_version": state["code_version"],

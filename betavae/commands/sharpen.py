@@ -18,7 +18,9 @@ WEIGHTS = {
     "pixels": "weight of the mean absolute error",
     "features": "weight of the distance in the discriminator's features",
     "contrast": "weight of the difference in how much texture there is",
+    "spectrum": "weight of the difference in the pictures' mean spectrum",
     "realism": "weight of passing for real",
+    "penalty": "weight of the discriminator's slope",
     "kept": "weight of giving the code back",
     "judges-rate": "learning rate of the discriminator, in those of the renderer",
     "rate": "weight of the details' nats",
@@ -58,6 +60,11 @@ def add(commands) -> None:
     option("--warm-up", type=int, help=f"steps of linear warm-up ({default.warm_up})")
     option("--alone", type=int, help=f"steps before the discriminator joins ({default.alone})")
     option("--channels", type=positive, help=f"of details on an 8x8 grid ({default.channels})")
+    option(
+        "--judges-channels",
+        type=positive,
+        help=f"of the discriminator at 64x64 ({default.judges_channels})",
+    )
     for name, told in WEIGHTS.items():
         value = getattr(default, name.replace("-", "_"))
         option(f"--{name}", type=float, help=f"{told} ({value:g})")

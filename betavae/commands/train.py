@@ -84,6 +84,12 @@ def add(commands) -> None:
         nargs="+",
         help="with --growth: how many unused latents start again, for each round (one round, all)",
     )
+    option(
+        "--falling",
+        type=int,
+        help="steps in which KL's weight falls from 300 to the objective's, before the objective "
+        "begins (0: it has its own from the start)",
+    )
     option("--precision", choices=("auto", "fp32", "bf16"), help="auto takes the faster one (auto)")
     option(
         "--memory-format", choices=("auto", "channels_last", "contiguous"), help="as --precision"

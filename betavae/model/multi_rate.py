@@ -36,7 +36,7 @@ class Gate(nn.Module):
         self.bend = nn.Parameter(torch.zeros(channels))  # where on the way to s = 1 it falls
         self.shift = nn.Parameter(torch.zeros(channels)) if shifted else None
 
-    def strength(self, s: float) -> Tensor:
+    def strength(self, s: float | Tensor) -> Tensor:
         """(channels,)."""
         open_ = F.softplus(GAIN * self.bend)
         return torch.sigmoid(open_ - GAIN * s * self.slope) / torch.sigmoid(open_)
@@ -93,14 +93,17 @@ class MultiRateVAE(
         kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
         return [(name, part) for name, part in self.vae.named_modules() if isinstance(part, kinds)]
 
-    def place(self, beta: float) -> float:
-        """log β from 0 to 1. Raises ValueError outside the range that was trained."""
+    def place(self, beta: float | Tensor) -> float | Tensor:
+        """log β from 0 to 1. Raises ValueError outside the range that was trained; a tensor () is
+        not looked at, as it may lie on a GPU."""
         low, high = self.betas
+        if isinstance(beta, Tensor):
+            return ((beta / low).log() / math.log(high / low)).clamp(0, 1)
         if not low * (1 - 1e-6) <= beta <= high * (1 + 1e-6):  # false for NaN too
             raise ValueError(f"β is {beta:g}; this model was trained for {low:g} to {high:g}.")
         return min(max(math.log(beta / low) / math.log(high / low), 0.0), 1.0)
 
-    def weights_at(self, beta: float) -> dict[str, Tensor]:
+    def weights_at(self, beta: float | Tensor) -> dict[str, Tensor]:
         """The state_dict of `at(beta)`, with gradients for the shared weights and the gates."""
         s, found = self.place(beta), {}
         for name, layer in self._layers():
@@ -126,7 +129,7 @@ class MultiRateVAE(
         return vae.eval()
 
     def forward(
-        self, images: Tensor, noise: Tensor | None = None, beta: float | None = None
+        self, images: Tensor, noise: Tensor | None = None, beta: float | Tensor | None = None
     ) -> tuple[Posterior, Likelihood]:
         """What the VAE of this β would give, with gradients for all of them."""
         weights = self.weights_at(self.beta if beta is None else beta)
@@ -136,7 +139,7 @@ class MultiRateVAE(
         self,
         likelihood: Likelihood,
         images: Tensor,
-        beta: float,
+        beta: float | Tensor,
         average: Callable[[Tensor], Tensor] | None = None,
     ) -> Likelihood:
         """The likelihood at this batch's optimal scale; its running average is one of β's own."""
@@ -145,22 +148,25 @@ class MultiRateVAE(
             self._keep_scale(self.place(beta), fitted.scale.detach())
         return fitted
 
-    def _knots(self, s: float) -> tuple[int, float]:
-        """The knot below, and how far the way to the next one s is."""
-        below = min(int(s * (KNOTS - 1)), KNOTS - 2)
-        return below, s * (KNOTS - 1) - below
+    def _knots(self, s: float | Tensor) -> tuple[Tensor, Tensor]:
+        """The number of the knot below, (1,), and how far the way to the next one s is."""
+        place = torch.as_tensor(s, dtype=torch.float32, device=self.scales.device) * (KNOTS - 1)
+        below = place.long().clamp(max=KNOTS - 2)
+        return below[None], place - below
 
-    def _scale(self, s: float) -> Tensor:
+    def _scale(self, s: float | Tensor) -> Tensor:
         below, share = self._knots(s)
-        return self.scales[below].lerp(self.scales[below + 1], share)
+        low, high = (self.scales.index_select(0, knot).squeeze() for knot in (below, below + 1))
+        return low.lerp(high, share)
 
-    def _keep_scale(self, s: float, scale: Tensor) -> None:
+    def _keep_scale(self, s: float | Tensor, scale: Tensor) -> None:
         below, share = self._knots(s)
         momentum = self.vae.likelihood.momentum
         for knot, weight in ((below, 1 - share), (below + 1, share)):
-            old = self.scales[knot]
+            old = self.scales.index_select(0, knot)
             first = old == 1  # the start value would outlive hundreds of steps: skip it
-            self.scales[knot] = torch.where(first, scale, old.lerp(scale, momentum * weight))
+            new = torch.where(first, scale, old.lerp(scale.expand(1), momentum * weight))
+            self.scales.index_copy_(0, knot, new)
 
 
 def check_betas(betas: tuple[float, float], beta: float) -> tuple[float, float]:

@@ -24,6 +24,9 @@ class Objective(nn.Module):
     name: str
     title: str  # for people, with the settings to fill in: "β-VAE (β = {beta:g})"
     summary: str  # one line for --help
+    # Whether the value follows from tensors alone, not from the step or a network of its own: then
+    # steps can be recorded and replayed (betavae/training/recording.py).
+    recordable = False
 
     def __init__(self, *, dataset_size: int = 0, latents: int = 0):
         super().__init__()

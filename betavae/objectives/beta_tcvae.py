@@ -21,6 +21,7 @@ class BetaTCVAE(Objective):
     name = "beta-tcvae"
     title = "β-TCVAE (β = {beta:g})"
     summary = "beta times the total correlation of q(z) (Chen 2018)"
+    recordable = True
 
     def __init__(
         self,

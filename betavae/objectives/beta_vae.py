@@ -14,6 +14,7 @@ class BetaVAE(Objective):
     name = "beta-vae"
     title = "β-VAE (β = {beta:g})"
     summary = "beta times the KL divergence (Higgins 2017)"
+    recordable = True
 
     @classmethod
     def titled(cls, settings: dict[str, float]) -> str:

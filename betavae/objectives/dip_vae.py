@@ -29,6 +29,7 @@ class DIPVAE1(Objective):
     name = "dip-vae-i"
     title = "DIP-VAE-I (λ = {lambda_od:g})"
     summary = "the means' covariance is pulled to the identity (Kumar 2018)"
+    recordable = True
 
     def __init__(self, *, lambda_od: float = 10.0, lambda_d: float = 100.0, **sizes):
         super().__init__(**sizes)

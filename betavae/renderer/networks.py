@@ -9,6 +9,7 @@ picture is drawn alike alone or in a batch.
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 GRID = 8  # details lie on a grid of GRID x GRID over the picture
 SLOPE = 0.2  # of every leaky ReLU below zero
-FINE = 8  # channels at 64x64, where a channel costs most
+FINE = 8  # the painter's channels at 64x64, where a channel costs most
 
 
 class DetailEncoder(nn.Module):
@@ -49,9 +50,9 @@ class Painter(nn.Module):
         self.channels = channels
         self.down = _downwards(3, 32, 64, 128)  # 32x32, 16x16, 8x8
         self.join = nn.Conv2d(128 + channels, 128, 3, padding=1)
-        self.deep = nn.Conv2d(128, 192, 4, stride=2, padding=1)  # 4x4
-        self.deepest = nn.Conv2d(192, 192, 3, padding=1)
-        self.up = nn.ModuleList([Up(192, 128, 1), Up(128, 64, 2), Up(64, 32, 2)])  # to 32x32
+        self.deep = nn.Conv2d(128, 128, 4, stride=2, padding=1)  # 4x4
+        self.deepest = nn.Conv2d(128, 128, 3, padding=1)
+        self.up = nn.ModuleList([Up(128, 128, 1), Up(128, 64, 2), Up(64, 32, 2)])  # to 32x32
         self.fine = nn.Conv2d(32, 4 * FINE, 3, padding=1)
         self.add = nn.Conv2d(FINE + 3, 3, 3, padding=1)  # 64x64, across the shuffled pixels' seams
         _each_pixel_four_times(self.fine)
@@ -92,23 +93,44 @@ class Up(nn.Module):
 class Discriminator(nn.Module):
     """A picture -> scores of how real it looks, of patches of three sizes, and the features.
 
-    The scores are of 18 and 38 pixels square and of the whole; each (N, places).
+    The scores are of about 20 and 40 pixels square and of the whole; each (N, places). It looks at
+    every pixel before anything is made smaller, and smaller is a mean: one that strides sees every
+    second pixel in one way, and a painter that wants to please it answers with a lattice.
+
+    channels  at 64x64; twice as many at 32x32, and so on to eight times
     """
 
-    def __init__(self):
+    def __init__(self, channels: int):
         super().__init__()
-        self.down = _downwards(3, 32, 64, 128, 192)
-        self.small = nn.Conv2d(64, 1, 3, padding=1)  # 16x16 places
-        self.middle = nn.Conv2d(128, 1, 3, padding=1)  # 8x8 places
-        self.whole = nn.Linear(192 * 4 * 4, 1)
+        self.look = nn.Conv2d(3, channels, 3, padding=1)
+        widths = [channels * k for k in (1, 2, 4, 8, 8)]  # at 64x64 to 4x4
+        self.down = nn.ModuleList(Down(*both) for both in itertools.pairwise(widths))
+        self.small = nn.Conv2d(widths[2], 1, 3, padding=1)  # 16x16 places
+        self.middle = nn.Conv2d(widths[3], 1, 3, padding=1)  # 8x8 places
+        self.whole = nn.Linear(widths[4] * 4 * 4, 1)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        h, features = 2 * images - 1, []
-        for layer in self.down:
-            h = _leaky(layer(h))
+        h = _leaky(self.look(2 * images - 1))
+        features = [h]
+        for block in self.down:
+            h = block(h)
             features.append(h)
-        scores = [self.small(features[1]), self.middle(features[2]), self.whole(h.flatten(1))]
+        scores = [self.small(features[2]), self.middle(features[3]), self.whole(h.flatten(1))]
         return [score.flatten(1).float() for score in scores], features
+
+
+class Down(nn.Module):
+    """(N, C, H, W) -> (N, C', H / 2, W / 2): two convolutions, and a shorter way around them."""
+
+    def __init__(self, before: int, after: int):
+        super().__init__()
+        self.first = nn.Conv2d(before, before, 3, padding=1)
+        self.second = nn.Conv2d(before, after, 3, padding=1)
+        self.around = nn.Conv2d(before, after, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        through = _leaky(self.second(F.avg_pool2d(_leaky(self.first(h)), 2)))
+        return (through + self.around(F.avg_pool2d(h, 2))) / math.sqrt(2)
 
 
 def _downwards(*widths: int) -> nn.ModuleList:
@@ -127,7 +149,8 @@ def _each_pixel_four_times(layer: nn.Conv2d) -> None:
 
 
 def _leaky(h: Tensor) -> Tensor:
-    return F.leaky_relu(h, SLOPE)
+    """In place: it is always a convolution's fresh output."""
+    return F.leaky_relu(h, SLOPE, inplace=True)
 
 
 def _twice(h: Tensor) -> Tensor:

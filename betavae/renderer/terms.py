@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+QUIET = 1e-2  # power below which a frequency is silent: grey levels of 64x64 pixels, squared
 FLAT = 5e-4  # mean square of the Laplacian below which a place has no texture to speak of
 
 
@@ -46,6 +47,24 @@ def _texture(images: Tensor) -> Tensor:
     return (F.avg_pool2d(edges.square(), 8) + FLAT).log()
 
 
+def spectrum(pictures: Tensor, images: Tensor) -> Tensor:
+    """mean |log P_k(y) - log P_k(x)| over the plane's frequencies k, P_k the batch's mean power of
+    the grey picture there.
+
+    How much of each size and direction there is, whoever's picture it lies in (after Durall et al.,
+    CVPR 2020): the blur has too little of the high ones, and a lattice far too much of one.
+    """
+    return (_log_power(pictures) - _log_power(images)).abs().mean()
+
+
+def _log_power(images: Tensor) -> Tensor:
+    """(N, C, H, W) -> (H, W / 2 + 1); QUIET keeps frequencies that no picture has from counting."""
+    grey = images.float().mean(1)
+    window = torch.hann_window(grey.shape[-1], device=grey.device)
+    power = torch.fft.rfft2((grey - grey.mean((1, 2), keepdim=True)) * torch.outer(window, window))
+    return (power.abs().square().mean(0) + QUIET).log()
+
+
 def rate(kl: Tensor, free: float) -> Tensor:
     """max(0, mean KL(q(s|x, c) || N(0, 1)) - free), kl (N,) in nats (free bits,
     Kingma et al. 2016).
@@ -65,17 +84,28 @@ def code_kept(found: Tensor, wanted: Tensor, deviation: Tensor) -> Tensor:
 
 
 def judge(of_images: Sequence[Tensor], of_pictures: Sequence[Tensor]) -> Tensor:
-    """The discriminator's loss: mean max(0, 1 - D(x)) + mean max(0, 1 + D(y)) over pictures and
-    places, then over patch sizes (hinge; Lim & Ye 2017, Miyato et al., ICLR 2018)."""
+    """The discriminator's loss: mean log(1 + e^-D(x)) + mean log(1 + e^D(y)) over pictures and
+    places, then over patch sizes (Goodfellow et al., NeurIPS 2014)."""
     return _over_sizes(
-        F.relu(1 - x).mean() + F.relu(1 + y).mean()
+        F.softplus(-x).mean() + F.softplus(y).mean()
         for x, y in zip(of_images, of_pictures, strict=True)
     )
 
 
 def pass_for_real(of_pictures: Sequence[Tensor]) -> Tensor:
-    """The renderer's side of `judge`: -mean D(y), over pictures and places, then patch sizes."""
-    return _over_sizes(-y.mean() for y in of_pictures)
+    """The renderer's side of `judge`: mean log(1 + e^-D(y)), which does not saturate."""
+    return _over_sizes(F.softplus(-y).mean() for y in of_pictures)
+
+
+def slope(of_images: Sequence[Tensor], images: Tensor) -> Tensor:
+    """mean |d D(x) / d x|² / 2 over pictures, D the mean of its scores of each size, added up.
+
+    R1 of Mescheder et al. (ICML 2018): without it the game has no point of rest. `images` require a
+    gradient.
+    """
+    told = sum(scores.mean(1).sum() for scores in of_images)
+    (gradient,) = torch.autograd.grad(told, images, create_graph=True)
+    return gradient.float().square().flatten(1).sum(1).mean() / 2
 
 
 def _over_sizes(losses: Iterable[Tensor]) -> Tensor:

@@ -30,6 +30,8 @@ def kind(config: dict[str, Any]) -> str:
     parts = [config["architecture"], weighted(config)]
     if config.get("growth"):
         parts.append(f"growth{config['growth']}")
+    if config.get("falling"):
+        parts.append(f"falling{config['falling']}")
     if fresh_rounds(config):
         parts.append("fresh" + "-".join(map(str, fresh_rounds(config))))
     if is_long(config):

@@ -20,6 +20,8 @@ DECAYS = ("cosine", "none")
 # use can learn at which β they are no longer worth it; those that a high β kept silent from the
 # first step on learn nothing.
 WIDENING = 0.1
+PRESSURE = 300.0  # KL's weight at the start of a run that grows or falls: of 2D shapes no latent is
+# worth its nats above 130 or so.
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
 CHOICES = {
     "objective": tuple(OBJECTIVES),
@@ -54,6 +56,7 @@ class TrainingConfig:
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
     growth: int = 0  # steps of each part in which the code grows: see betavae/training/growth.py
+    falling: int = 0  # steps in which KL's weight falls from PRESSURE to what it is then
     fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
@@ -83,7 +86,11 @@ class TrainingConfig:
             raise ValueError(
                 f"The learning rate is {self.learning_rate}; it must be a finite number above 0."
             )
-        for told, steps in (("warm-up", self.warm_up), ("growth", self.growth)):
+        for told, steps in (
+            ("warm-up", self.warm_up),
+            ("growth", self.growth),
+            ("falling", self.falling),
+        ):
             if steps < 0:
                 raise ValueError(f"The {told} is {steps} steps; it must be 0 or more.")
         grown = self.growth * max(3, 2 * len(self.fresh_latents))
@@ -100,8 +107,22 @@ class TrainingConfig:
             )
         if self.growth and self.objective == "capacity":
             raise ValueError("The objective capacity lets the code grow already: growth must be 0.")
+        if self.falling:
+            self._check_falling()
         if self.betas:
             self._check_betas()
+
+    def _check_falling(self) -> None:
+        if self.growth or self.betas or self.objective == "capacity":
+            raise ValueError(
+                "falling is for a plain objective: growth, betas and the objective capacity have "
+                "a pressure of their own."
+            )
+        if self.falling >= self.steps:
+            raise ValueError(
+                f"KL's weight falls over {self.falling} steps, and none of {self.steps} is left "
+                "for the objective: use a smaller --falling or more --steps."
+            )
 
     def _check_betas(self) -> None:
         if self.objective != "beta-vae" or self.growth:
@@ -156,6 +177,8 @@ def title(config: dict[str, Any]) -> str:
         low, high = config["betas"]
         return f"β-VAE, any β from {low:g} to {high:g}"
     named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
+    if config.get("falling"):
+        return f"{named}, falling from {PRESSURE:g}"
     if not config.get("growth"):  # earlier runs do not say
         return named
     by = ", then ".join(map(str, fresh_rounds(config)))
@@ -169,7 +192,7 @@ def log_beta_norm(config: TrainingConfig) -> float | None:
     autoencoder, which has no place on a logarithmic axis.
     """
     beta = config.objective_settings.get("beta", 1.0)
-    one = not config.betas and not config.growth
+    one = not config.betas and not config.growth and not config.falling
     if config.objective not in ("vae", "beta-vae") or beta <= 0 or not one:
         return None
     return math.log(beta * config.latents / (config.channels * 64 * 64))

@@ -36,6 +36,7 @@ from betavae.training.drawing import continue_drawing, device_generator, drawing
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
+from betavae.training.recording import Recorder
 
 READ_EVERY = 50  # steps, on a GPU
 
@@ -68,6 +69,8 @@ class Run:
         self.optimiser = OPTIMISERS[config.optimiser](
             self.vae.parameters(), config.learning_rate, fused=True
         )
+        self.recorder = self._recorder()
+        self._hold_rate()
         self.generator = torch.Generator().manual_seed(config.seed)  # fresh weights
         self.drawing = drawing(self.generator, processes.device)  # flips, noise
         self.step, self.seconds = 0, 0.0
@@ -114,6 +117,7 @@ class Run:
         self.vae.load_state_dict(state["vae"])
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self._hold_rate()
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
         continue_drawing(self, state)
@@ -158,30 +162,42 @@ class Run:
     def learning_rate(self, step: int) -> float:
         return learning_rate(self.config, step)
 
+    def _hold_rate(self) -> None:
+        """Where steps are recorded the learning rate lies in a tensor that they read."""
+        for group in self.optimiser.param_groups:
+            group["capturable"] = self.recorder is not None
+            group["lr"] = float(group["lr"])
+            if self.recorder is not None:
+                group["lr"] = torch.tensor(group["lr"], device=self.processes.device)
+
+    def _set_rate(self) -> None:
+        rate = self.learning_rate(self.step)
+        for group in self.optimiser.param_groups:
+            if self.recorder is not None:
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
     def train_step(self) -> None:
         """One step of gradient descent; the batch's terms, in nats, are added to `recent`."""
         images, noise = self.batch()
-        betas = self._betas()
-        self.optimiser.zero_grad()
-        shares = zip(betas, images.chunk(len(betas)), noise.chunk(len(betas)), strict=True)
-        terms = [self._descend(*share, of=len(betas)) for share in shares]
-        gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
-        # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
-        norm = torch.nn.utils.get_total_norm(gradients)
-        reconstruction, kl, loss = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
-        row = (reconstruction, kl.sum(), loss, norm)
-        self.unread.append(torch.stack([number.detach().float() for number in row]))
+        betas, pressure = self._betas(), growth.kl_weight(self.config, self.step)
+        self._set_rate()
+        if self.recorder is None:
+            told = self._gradients(images, noise, betas, pressure)
+        else:
+            told = self.recorder(images, noise, self._told(betas), self._told(pressure))
+        self.unread.append(told[:4])
         if (self.step + 1) % self.read_every == 0:  # the same steps in every process
             self.read()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(self.step)
-        self.optimiser.step()
+        if self.recorder is None:
+            self.optimiser.step()
         with self.setting.autocast(self.processes.device):
             self.objective.after_step(self.processes.average_gradients)
         self.step += 1
         starts = self.config.fresh_starts
         if self.step in starts:
-            kl_of_all, most = self.processes.average(kl.clone()), starts[self.step]
+            kl_of_all, most = self.processes.average(told[4:].clone()), starts[self.step]
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         if self.closed:
             growth.close(self.vae, self.closed)
@@ -205,15 +221,61 @@ class Run:
             raise self._diverged(f"The loss is {loss}")
         self.recent += [{"reconstruction": row[0], "kl": row[1]} for row in rows]
 
-    def _betas(self) -> list[float | None]:
-        """What this step is of: no β but the objective's own, or several of a model of every β."""
+    def _gradients(
+        self,
+        images: Tensor,
+        noise: Tensor,
+        betas: list[float] | Tensor | None,
+        pressure: float | Tensor | None,
+    ) -> Tensor:
+        """The gradients of this step's loss; what it says of itself: -log p(x|z), KL, the loss, the
+        gradients' norm, and KL per latent (4 + L,).
+
+        betas     several of a model of every β, or None for the objective's own
+        pressure  weight of KL alone, or None for the objective
+        """
+        self.optimiser.zero_grad()
+        betas = [None] if betas is None else betas
+        parts = len(betas)
+        shares = zip(betas, images.chunk(parts), noise.chunk(parts), strict=True)
+        terms = [self._descend(*share, pressure, of=parts) for share in shares]
+        gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
+        # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        reconstruction, kl, loss = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
+        row = [number.detach().float() for number in (reconstruction, kl.sum(), loss, norm)]
+        return torch.cat([torch.stack(row), kl.float()])
+
+    def _recorder(self) -> Recorder | None:
+        """Of steps that differ in what lies in tensors alone, on a GPU; None elsewhere."""
+        on_gpu = self.processes.device.type == "cuda" and self.processes.count == 1
+        if on_gpu and self.objective.recordable and self.config.optimiser == "adam":
+            return Recorder(self._gradients_and_move, self.processes.device)
+        return None
+
+    def _gradients_and_move(self, *inputs: Tensor | None) -> Tensor:
+        told = self._gradients(*inputs)
+        self.optimiser.step()
+        return told
+
+    def _told(self, number: float | list[float] | None) -> Tensor | None:
+        device = self.processes.device
+        return None if number is None else torch.tensor(number).to(device, non_blocking=True)
+
+    def _betas(self) -> list[float] | None:
+        """Of a model of every β, those of this step."""
         if not self.config.betas:
-            return [None]
+            return None
         share = min(1.0, (self.step + 1) / (WIDENING * self.config.steps))
         return draw_betas(self.config.betas, BETAS_A_STEP, self.generator, share)
 
     def _descend(
-        self, beta: float | None, images: Tensor, noise: Tensor, of: int
+        self,
+        beta: float | Tensor | None,
+        images: Tensor,
+        noise: Tensor,
+        pressure: float | Tensor | None,
+        of: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add the gradient of the objective on these pictures, one of `of` equal shares of a batch.
 
@@ -232,11 +294,13 @@ class Run:
         reconstruction = -likelihood.log_prob(images).mean()
         with self.setting.autocast(device):
             z = posterior.reparameterise(noise)
-            loss = reconstruction + self._regulariser(objective, posterior, z)
+            loss = reconstruction + self._regulariser(objective, posterior, z, pressure)
         (loss / of).backward()
         return reconstruction.detach(), posterior.kl().detach().mean(0), loss.detach()
 
-    def _regulariser(self, objective: Objective, posterior: Posterior, z: Tensor) -> Tensor:
+    def _regulariser(
+        self, objective: Objective, posterior: Posterior, z: Tensor, pressure: float | Tensor | None
+    ) -> Tensor:
         """The objective of the global batch, or KL alone while the code grows.
 
         Most objectives are no mean over the batch's pictures.
@@ -244,9 +308,8 @@ class Run:
         Each process has the whole value, but its gradient only by way of its own pictures; that
         gradients are averaged, not added, over processes is made up for here.
         """
-        beta = growth.kl_weight(self.config, self.step)
-        if beta is not None:
-            return beta * posterior.kl().sum(1).mean()
+        if pressure is not None:
+            return pressure * posterior.kl().sum(1).mean()
         mean, log_variance, z = map(
             self.processes.gather, (posterior.mean, posterior.log_variance, z)
         )

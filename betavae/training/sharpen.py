@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from betavae.training.config import CHOICES
 
+PENALISED = 8  # steps from one penalty on the discriminator's slope to the next
+
 
 @dataclass(frozen=True)
 class SharpenConfig:
@@ -28,8 +30,11 @@ class SharpenConfig:
     channels: int = 4  # of details at each place of an 8x8 grid
     pixels: float = 20.0  # weights of the terms in betavae/renderer/terms.py
     features: float = 5.0
-    contrast: float = 1.0
-    realism: float = 0.0  # what was served; more made drawn details noise (.readme/sharp.md)
+    contrast: float = 0.0
+    spectrum: float = 1.0
+    realism: float = 0.3
+    penalty: float = 0.1  # on the discriminator's slope, at every PENALISED-th step that much more
+    judges_channels: int = 16  # the discriminator's at 64x64: 32 where there is a GPU
     kept: float = 0.5  # of the code given back; half of it for the picture's own code
     rate: float = 1.5e-3
     free_nats: float = 100.0  # of details, before their rate costs anything
@@ -46,7 +51,7 @@ class SharpenConfig:
                     f"{name} is {getattr(self, name)!r}; it must be one of "
                     f"{', '.join(CHOICES[name])}."
                 )
-        for name in ("steps", "channels"):
+        for name in ("steps", "channels", "judges_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
         if self.batch_size < 2 or self.batch_size % 2:
@@ -65,7 +70,9 @@ class SharpenConfig:
             "pixels",
             "features",
             "contrast",
+            "spectrum",
             "realism",
+            "penalty",
             "kept",
             "rate",
             "free_nats",

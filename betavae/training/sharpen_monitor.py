@@ -6,7 +6,7 @@ import warnings
 
 import torch
 
-from betavae.metrics.detail import laplacian_variance
+from betavae.metrics.detail import laplacian_variance, lattice_peak
 from betavae.metrics.reconstruction import mean_squared_errors
 from betavae.training.monitor import mean, recent_means
 from betavae.training.sharpen_run import SharpenRun
@@ -30,7 +30,8 @@ def figures(run: SharpenRun) -> dict[str, str]:
 def history_row(run: SharpenRun, validation) -> dict[str, float]:
     """The terms since the last row, and the moving average's pictures on part of the validation
     split: dB, and shares of the pictures' variance of the Laplacian."""
-    terms = dict.fromkeys(("pixels", "contrast", "kept", "features", "realism", "judge", "kl"), 0.0)
+    names = ("pixels", "contrast", "spectrum", "kept", "features", "realism", "judge", "kl")
+    terms = dict.fromkeys(names, 0.0)
     run.remember()
     run.recent = [{**terms, **row} for row in run.recent]  # alone there was no one to judge
     return {
@@ -49,6 +50,7 @@ def validate(run: SharpenRun, validation) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     errors = {"plain": [], "own": []}
     detail = {"images": [], "plain": [], "own": [], "drawn": []}
+    real, own = [], []
     for indices in torch.arange(min(SHOWN, len(validation))).split(64):
         images = validation.batch(indices).to(device).float() / 255
         codes = average.vae.encode(images).mean
@@ -60,6 +62,8 @@ def validate(run: SharpenRun, validation) -> dict[str, float]:
         }
         for name, found in detail.items():
             found.append(laplacian_variance(shown[name]))
+        real.append(images)
+        own.append(shown["own"])
         for name, found in errors.items():
             found.append(mean_squared_errors(images, shown[name]))
     share = {name: torch.cat(found).mean() for name, found in detail.items()}
@@ -67,6 +71,7 @@ def validate(run: SharpenRun, validation) -> dict[str, float]:
     return {
         "psnr_plain": psnr["plain"],
         "psnr": psnr["own"],
+        "lattice_peak": lattice_peak(torch.cat(own), torch.cat(real)),
         **{f"detail_{n}": (share[n] / share["images"]).item() for n in ("plain", "own", "drawn")},
     }
 

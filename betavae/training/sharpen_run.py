@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,27 @@ from betavae.renderer import Discriminator, Renderer, terms
 from betavae.renderer.loading import vae_digest
 from betavae.renderer.renderer import KNOWN
 from betavae.training import checkpoints
-from betavae.training.batches import Order, looks, pictures, refuse_batches, refuse_other_data
+from betavae.training.batches import (
+    Order,
+    looks,
+    pictures,
+    placed,
+    refuse_batches,
+    refuse_other_data,
+)
 from betavae.training.distributed import Processes
+from betavae.training.drawing import continue_drawing, device_generator, drawing
 from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
-from betavae.training.sharpen import SharpenConfig, averaging, learning_rate
+from betavae.training.sharpen import PENALISED, SharpenConfig, averaging, learning_rate
 
 MEASURED = 4096  # training pictures whose codes say how wide each latent varies
 FAR = 1.5  # s.d.: how far one latent is moved, as a normal number
 SHIFTS = 4  # pixels are moved by less than this before the discriminator sees them
 OWN = 0.4  # of the pictures of other codes are drawn with the picture's own details
 LONGEST = 20.0  # a gradient that is longer is cut to this
+READ_EVERY = 50  # steps, on a GPU
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,9 @@ class SharpenRun:
         vae: VAE,
         data,
         processes: Processes,
-        start: dict[str, dict[str, Tensor]] | None = None,
+        start: dict[str, Any] | None = None,
     ):
-        """start  {"renderer": weights of its own, "discriminator": weights or absent}"""
+        """start  see `starting_weights`"""
         refuse_batches(config.batch_size, data, processes)
         if (config.batch_size // processes.count) % 2:
             raise TrainingError(
@@ -65,9 +75,13 @@ class SharpenRun:
                 "number of pictures; it must be even."
             )
         self.folder, self.data, self.processes = folder, data, processes
-        self.order = Order(len(data), config.batch_size, config.seed)
+        self.placed = placed(data, processes.device)
+        where = processes.device if self.placed is not data else torch.device("cpu")
+        self.order = Order(len(data), config.batch_size, config.seed, where)
         torch.manual_seed(config.seed)
-        self.renderer, self.discriminator = Renderer(vae, config.channels), Discriminator()
+        self.renderer = Renderer(vae, config.channels)
+        self.discriminator = Discriminator(config.judges_channels)
+        self.earlier: list[dict[str, Any]] = (start or {}).get("earlier", [])
         if start:
             self.renderer.load_own_state(start["renderer"])
             if "discriminator" in start:
@@ -90,10 +104,14 @@ class SharpenRun:
             for parameters in (self.renderer.own_parameters(), self.discriminator.parameters())
         )
         self.active, self.deviation = self._active_latents()
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)  # how pictures are shifted
+        self.drawing = drawing(self.generator, processes.device)  # all else that is random
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
+        # What is still to be read and checked, by step: each read would stop a GPU's queue.
+        self.unread: list[dict[str, Tensor]] = []
+        self.read_every = 1 if processes.device.type == "cpu" else READ_EVERY
         self.code_version = code_version()
 
     @torch.no_grad()
@@ -124,6 +142,7 @@ class SharpenRun:
 
         Weights that cannot be trained on would replace ones that can: TrainingError instead.
         """
+        self.read(alone=True)  # the others do not save
         tensors = [*self.renderer.own_state().values(), *self.discriminator.state_dict().values()]
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise diverged("The weights are not finite", self.folder, self.step)
@@ -140,7 +159,10 @@ class SharpenRun:
             "optimiser": self.optimiser.state_dict(),
             "judges_optimiser": self.judges_optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "drawing": self.drawing.get_state(),
+            "device_generator": device_generator(self.processes.device),
             "global_generator": torch.get_rng_state(),
+            "earlier": self.earlier,
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
@@ -160,8 +182,10 @@ class SharpenRun:
         self.judges_optimiser.load_state_dict(state["judges_optimiser"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
+        continue_drawing(self, state)
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.recent = state["history"], state["recent"]
+        self.earlier = state.get("earlier", [])
 
     @classmethod
     def resume(cls, folder: Path, vae: VAE, data, processes: Processes) -> SharpenRun:
@@ -186,17 +210,18 @@ class SharpenRun:
     def batch(self) -> Batch:
         """This process's part of the step; all processes draw the same numbers for all pictures."""
         config, size, half = self.config, self.config.batch_size, self.config.batch_size // 2
-        details, generator = self.renderer.detail_size, self.generator
-        flip = torch.rand(size, generator=generator) < 0.5
-        noise = torch.randn(size, details, generator=generator)
-        own = torch.rand(half, 1, generator=generator) < OWN
-        moved = torch.rand(half, 1, generator=generator) < 0.5
-        which = torch.randint(len(self.active), (half,), generator=generator)
-        far = FAR * torch.randn(half, generator=generator)
-        shift = tuple(torch.randint(SHIFTS, (2,), generator=generator).tolist())
+        drawn = {"generator": self.drawing, "device": self.drawing.device}
+        flip = torch.rand(size, **drawn) < 0.5
+        noise = torch.randn(size, self.renderer.detail_size, **drawn)
+        own = torch.rand(half, 1, **drawn) < OWN
+        moved = torch.rand(half, 1, **drawn) < 0.5
+        which = torch.randint(len(self.active), (half,), **drawn)
+        far = FAR * torch.randn(half, **drawn)
+        shift = tuple(torch.randint(SHIFTS, (2,), generator=self.generator).tolist())
         share, device = self.processes.share, self.processes.device
-        order, mirrored = share(self.order.batch(self.step)), share(flip)
-        images = pictures(self.data, order, mirrored if config.flips else None)
+        order = share(self.order.batch(self.step))
+        mirrored = share(flip).to(order.device) if config.flips else None
+        images = pictures(self.placed, order, mirrored)
         images = images.to(device).float() / 255
         images = images.contiguous(memory_format=self.setting.layout)
         with self.setting.autocast(device):
@@ -226,6 +251,7 @@ class SharpenRun:
             found = {"pixels": terms.reconstruction(drawn, batch.images)}
             found["kept"] = self._code_kept(drawn, batch.codes) / 2
             found["contrast"] = terms.contrast(drawn, batch.images)
+            found["spectrum"] = self._spectrum(drawn, batch.images)
             kl = posterior.kl().sum(1)
             if judged:
                 swapped = self.processes.gather(details).detach().roll(-1, 0)[::2]
@@ -242,16 +268,22 @@ class SharpenRun:
                 found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
                 judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
                 found["contrast"] = (found["contrast"] + self._others_contrast(other, batch)) / 2
+                of_others = self._spectrum(other, batch.images)
+                found["spectrum"] = (found["spectrum"] + of_others) / 2
         # Each process has the rate of all pictures, and a gradient by way of its own.
         rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
         loss = sum(getattr(config, name) * term for name, term in found.items())
         loss = loss + config.rate * rate
-        if self.processes.any(not bool(torch.isfinite(loss))):
-            raise diverged(f"The loss is {loss.item()}", self.folder, self.step)
         if judged:
             found["judge"] = judge
             parameters = list(self.discriminator.parameters())
             gradients = torch.autograd.grad(judge, parameters, retain_graph=True)
+            if config.penalty and self.step % PENALISED == 0:
+                steep = self._penalty(batch)
+                more = torch.autograd.grad(steep, parameters, allow_unused=True)
+                gradients = [
+                    g if m is None else g + m for g, m in zip(gradients, more, strict=True)
+                ]
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
         parameters = renderer.own_parameters()
@@ -260,19 +292,53 @@ class SharpenRun:
         ):
             parameter.grad = gradient
         if judged:  # both saw the same discriminator; only now does it move
-            self._descend(self.judges_optimiser, self.discriminator, config.judges_rate)
-        self._descend(self.optimiser, renderer)
+            found["judge_norm"] = self._prepared(self.discriminator)
+        found["norm"] = self._prepared(renderer)
+        found |= {"loss": loss, "kl": kl.mean()}
+        self.unread.append({name: term.detach().float() for name, term in found.items()})
+        if (self.step + 1) % self.read_every == 0:  # the same steps in every process
+            self.read()
+        if judged:
+            self._descend(self.judges_optimiser, config.judges_rate)
+        self._descend(self.optimiser)
         self._average_weights()
         self.step += 1
-        self.recent.append(
-            {name: term.item() for name, term in found.items()} | {"kl": kl.mean().item()}
-        )
+
+    def read(self, alone: bool = False) -> None:
+        """Bring what the last steps computed to `recent`; raises TrainingError if one diverged.
+
+        On a CPU each step is checked before its weights move; see `Run.read`.
+        """
+        rows = [
+            dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
+            for found in self.unread
+        ]
+        self.unread.clear()
+        told = next(filter(None, map(_what_diverged, rows)), "")
+        if bool(told) if alone else self.processes.any(bool(told)):
+            raise diverged(
+                told or "The loss of another process is not finite", self.folder, self.step
+            )
+        unseen = ("loss", "norm", "judge_norm")
+        self.recent += [{k: v for k, v in row.items() if k not in unseen} for row in rows]
+
+    def _penalty(self, batch: Batch) -> Tensor:
+        """On the discriminator's slope at real pictures, in full precision."""
+        images = _shifted(batch.images, batch.shift).detach().requires_grad_()
+        scores, _ = self.discriminator(images)
+        return self.config.penalty * PENALISED * terms.slope(scores, images)
 
     def _others_contrast(self, other: Tensor, batch: Batch) -> Tensor:
         """Drawn from another code, a picture has the texture of that whose details it has."""
         swapped = self.processes.share(self.processes.gather(batch.images).roll(-1, 0)[::2])
         whose = torch.where(batch.own[..., None, None], batch.images[::2], swapped)
         return terms.contrast(other, whose)
+
+    def _spectrum(self, drawn: Tensor, images: Tensor) -> Tensor:
+        """That of the global batch; its gradient, by way of one's own pictures, is averaged over
+        processes later, which is made up for here."""
+        value = terms.spectrum(self.processes.gather(drawn), self.processes.gather(images))
+        return self.processes.count * value - (self.processes.count - 1) * value.detach()
 
     def _plain_of(self, codes: Tensor) -> Tensor:
         with torch.no_grad():
@@ -283,14 +349,15 @@ class SharpenRun:
         found = self.renderer.vae.encode(drawn).mean
         return terms.code_kept(found[:, self.active], codes[:, self.active], self.deviation)
 
-    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, times: float = 1.0):
+    def _prepared(self, network: nn.Module) -> Tensor:
+        """The norm of its gradients, which are averaged over processes and cut where too long."""
         self.processes.average_gradients(network)
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        if not bool(norm < 1e18):  # Adam squares it: past float32's range nothing moves again
-            raise diverged(f"The gradient's norm is {norm.item():.1e}", self.folder, self.step)
-        if norm > LONGEST:
-            torch._foreach_mul_(gradients, LONGEST / norm.item())
+        torch._foreach_mul_(gradients, (LONGEST / norm).clamp(max=1.0))
+        return norm
+
+    def _descend(self, optimiser: torch.optim.Optimizer, times: float = 1.0) -> None:
         for group in optimiser.param_groups:
             group["lr"] = times * self.learning_rate(self.step)
         optimiser.step()
@@ -299,6 +366,15 @@ class SharpenRun:
     def _average_weights(self) -> None:
         rest = 1 - averaging(self.config, self.step)
         torch._foreach_lerp_(self.average.own_parameters(), self.renderer.own_parameters(), rest)
+
+
+def _what_diverged(row: dict[str, float]) -> str:
+    """What of a step cannot be trained on, or ""."""
+    if not math.isfinite(row["loss"]):
+        return f"The loss is {row['loss']}"
+    # Adam squares it: past float32's range its second moment is infinite and nothing moves.
+    far = [row[name] for name in ("norm", "judge_norm") if not row.get(name, 0.0) < 1e18]
+    return f"The gradient's norm is {far[0]:.1e}" if far else ""
 
 
 def _parts(scores: Tensor, rows: int) -> tuple[Tensor, Tensor]:

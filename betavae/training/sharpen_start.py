@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from torch import Tensor
+from typing import Any
 
 from betavae.renderer import Renderer
 from betavae.training import checkpoints
 
 
-def starting_weights(folder: Path) -> dict[str, dict[str, Tensor]]:
-    """{"renderer": its own weights, "discriminator": those of a run, absent for a bundle}.
+def starting_weights(folder: Path) -> dict[str, Any]:
+    """{"renderer": its own weights}, and of a run also "discriminator", its weights, and "earlier",
+    the settings and steps of that run and of those that it started from in turn.
 
     The renderer draws on the VAE's picture, not on its code, so one trained for another VAE knows
     most of what there is to know. Raises CheckpointError or WeightsError.
@@ -20,4 +20,9 @@ def starting_weights(folder: Path) -> dict[str, dict[str, Tensor]]:
         return {"renderer": Renderer.from_pretrained(folder).own_state()}
     state = checkpoints.read(folder)
     with checkpoints.unpacking(folder):
-        return {"renderer": state["average"], "discriminator": state["discriminator"]}
+        before = {"config": state["config"], "steps": state["step"]}
+        return {
+            "renderer": state["average"],
+            "discriminator": state["discriminator"],
+            "earlier": [*state.get("earlier", []), before],
+        }
