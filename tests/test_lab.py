@@ -23,7 +23,7 @@ from betavae.serving.lab.lab import Lab, slots_wanted
 from betavae.serving.lab.setup import checked
 
 PROJECT = Path(__file__).parents[1]
-SETTING = {"precision": "fp32", "memory_format": "contiguous"}
+SETTING = {"precision": "fp32", "memory_format": "contiguous", "steps": 100_000}
 SETUP = {"latents": 3, "learning_rate": 0.002, "seed": 0, "seconds": 300}
 
 
@@ -133,7 +133,7 @@ def test_nothing_outlives_an_app_that_is_killed(tmp_path):
     script = """
 import time
 from betavae.serving.lab.lab import Lab
-lab = Lab(slots=2, setting={"precision": "fp32", "memory_format": "contiguous"})
+lab = Lab(slots=2, setting={"precision": "fp32", "memory_format": "contiguous", "steps": 1000})
 request = {"runs": [{"objective": "vae", "weights": {}}], "latents": 3, "learning_rate": 2e-3,
            "seed": 0, "seconds": 300}
 visit = lab.start(None, request)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from betavae.metrics.codes import BATCH
 from betavae.metrics.telling import information_from_few
+from betavae.training.growth import kl_weight
 from betavae.training.monitor import evaluating, mean
 from betavae.training.run import Run
 from betavae.views.traversal import grid, traverse
@@ -33,6 +34,7 @@ class Report:
     """What a run looks like just now, for live.json:
 
     state, step, seconds, pictures  of them seen; config
+    pressure         the weight of KL, where that alone is the regulariser just now
     curve            [[seconds, step, -log p(x|z), KL], ...], training batches, in nats
     kl               per latent, nats        information  (L, F) nats; null without known factors
     reconstructions, traversals  data URIs: a row of eight; a row a latent, from -3 to 3
@@ -81,6 +83,7 @@ class Report:
             "step": run.step,
             "seconds": round(seconds, 2),
             "pictures": run.step * run.config.batch_size,
+            "pressure": kl_weight(run.config, run.step),
             "config": asdict(run.config),
             "curve": self.curve,
             **self.found,

@@ -11,7 +11,7 @@ from betavae.serving.studio import Studio
 from betavae.ui import endpoints
 from betavae.ui.parts.markup import notice
 from betavae.ui.parts.opened import fill_when_opened
-from betavae.ui.tabs import compare, reconstruct, train, training, traverse
+from betavae.ui.tabs import compare, reconstruct, results, train, traverse
 from betavae.ui.wire import MIDDLEWARE, first_sight
 
 CSS = Path(__file__).with_name("page.css")
@@ -85,8 +85,8 @@ def build(studio: Studio, lab: Lab | None = None) -> gr.Blocks:
                     compare.build(studio)
                 with gr.Tab("Train", id="train"):
                     train.build(studio, lab, demo)
-                with gr.Tab("Training & metrics", id="training") as fourth:
-                    training.build(studio)
+                with gr.Tab("Results", id="results") as fourth:
+                    results.build(studio)
             titles = {name: studio.title(name) for name in studio.first_pair}
             demo.first_sight = first_sight(board.props["opening"], titles)
             for tab in (second, third, fourth):

@@ -23,6 +23,7 @@ MOST_KEPT = 60  # runs on the disk, of 3 MB each
 SILENT = 150.0  # seconds without a question: the page is gone (a hidden one asks once a minute)
 KEPT = 3600.0  # seconds that a finished run is kept after its page's last question
 TICK = 0.2
+SPARE = 0.95  # of the steps that an earlier run made in as long
 PREFIX = "betavae-lab-"
 
 
@@ -30,15 +31,15 @@ class Lab:
     """Visits, by the token that each page was given; thread-safe.
 
     slots    how many visits may train or measure at once, $BETAVAE_LAB_SLOTS or 1
-    setting  "precision" and "memory_format" to train in; without them the first run measures which
-             are fastest here
+    setting  "precision", "memory_format" and "steps" of each run; without them the first measures
+             what is fastest here and fits its time
     """
 
     def __init__(
         self,
         slots: int | None = None,
         data_sets: tuple[str, ...] = ("shapes2d",),
-        setting: dict[str, str] | None = None,
+        setting: dict[str, Any] | None = None,
     ):
         self.slots = slots or slots_wanted()
         self.data_sets = data_sets
@@ -46,7 +47,8 @@ class Lab:
         self._queue: list[Visit] = []  # who waits or is at it, first come first
         self._lock = threading.RLock()
         self._awake = threading.Condition(self._lock)
-        self._setting = setting or {}
+        self._setting: dict[str, Any] = dict(setting or {})
+        self._paces: dict[tuple[str, ...], float] = {}  # steps a second of objectives side by side
         self._scratch: Scratch | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -200,25 +202,36 @@ class Lab:
         """Whoever is first, as far as there are places."""
         for visit in self._queue[: self.slots]:
             if not visit.at_it:
-                visit.begin(now, self._setting)
+                visit.begin(now, self._known_for(visit))
 
     def _see_to(self, visit: Visit, now: float) -> None:
         """One that is at it: on to the next step, or out of the queue."""
         try:
             for seat in visit.work:
                 seat.proceed()
-            visit.watch(now, self._setting)
+            visit.watch(now)
         except Exception as error:  # nobody else's run may end of it
             traceback.print_exc()
             for seat in visit.work:
                 seat.fail(f"The lab failed: {reason(error)}.")
         if not any(seat.stage in BUSY for seat in visit.work):
-            self._remember_setting(visit)
+            self._remember(visit)
             self._leave(visit)
 
-    def _remember_setting(self, visit: Visit) -> None:
-        for seat in visit.work:
-            self._setting = self._setting or seat.setting
+    def _remember(self, visit: Visit) -> None:
+        """What its runs have found out about this machine."""
+        found = [seat for seat in visit.work if seat.known]
+        if visit.kind != "train" or not found:
+            return
+        known = found[0].known
+        self._setting = {name: known[name] for name in ("precision", "memory_format")}
+        if len(found) == len(visit.work) and min(seat.pace for seat in found) > 0:
+            self._paces[_objectives(visit)] = min(seat.pace for seat in found)
+
+    def _known_for(self, visit: Visit) -> dict[str, Any]:
+        pace = self._paces.get(_objectives(visit))
+        steps = {"steps": max(50, int(SPARE * pace * visit.work[0].setup.seconds))} if pace else {}
+        return self._setting | steps
 
     def _leave(self, visit: Visit) -> None:
         if visit in self._queue:
@@ -244,6 +257,10 @@ class Lab:
             oldest = visits.pop(0)
             if oldest not in self._queue:
                 self._forget(oldest)
+
+
+def _objectives(visit: Visit) -> tuple[str, ...]:
+    return tuple(sorted(seat.setup.objective for seat in visit.work))
 
 
 def slots_wanted() -> int:

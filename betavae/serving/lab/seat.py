@@ -13,7 +13,7 @@ from betavae.bundles import quick
 from betavae.bundles.bundle import FILES, Bundle, load
 from betavae.serving.checks import Refused
 from betavae.serving.lab.process import Command, read_json
-from betavae.serving.lab.setup import Setup
+from betavae.serving.lab.setup import Setup, commands
 from betavae.training import live
 
 # What a run is at. It takes a place on the processor in those of BUSY.
@@ -60,9 +60,9 @@ class Seat:
 
     # ---- what it does ----
 
-    def train(self, threads: int, setting: dict[str, str]) -> None:
-        """Start; it then waits for `go`."""
-        words = [*self.setup.options(setting), *WATCHED, "--seconds", f"{self.setup.seconds:g}"]
+    def train(self, threads: int, known: dict[str, Any]) -> None:
+        """Start; it then waits for `go`. `known` as for `Setup.options`."""
+        words = [*self.setup.options(known), *WATCHED]
         self._start(TRAINING, ["train", *words, "--to", str(self.run_folder)], threads)
 
     def pack(self) -> None:
@@ -139,10 +139,17 @@ class Seat:
         return self._live
 
     @property
-    def setting(self) -> dict[str, str]:
-        """Its precision and memory format, once they are known."""
+    def known(self) -> dict[str, Any]:
+        """What this run has found out about the machine: how to hold numbers, and its steps."""
         config = (self.live() or {}).get("config", {})
-        return {k: config[k] for k in ("precision", "memory_format") if k in config}
+        names = ("precision", "memory_format", "steps")
+        return {name: config[name] for name in names if name in config}
+
+    @property
+    def pace(self) -> float:
+        """Steps a second, of a run that has made some."""
+        report = self.live() or {}
+        return report.get("step", 0) / max(report.get("seconds", 0), 1.0)
 
     def measured(self) -> dict[str, Any] | None:
         """What was found so far when it was measured; None if it was not."""
@@ -151,7 +158,8 @@ class Seat:
     @property
     def command(self) -> str:
         """What makes the same bundle again, for a shell."""
-        return self.setup.command(self.setting, (self.live() or {}).get("step", 0), "mine")
+        report = self.live() or {}
+        return commands(report["config"], report["step"], "mine")
 
     def bundle(self) -> Bundle:
         """Raises Refused before it is there."""

@@ -40,23 +40,23 @@ class Visit:
         """Into the queue."""
         self.work, self.kind, self.seen = seats, kind, time.monotonic()
 
-    def begin(self, now: float, setting: dict[str, str]) -> None:
-        """From the queue to work."""
+    def begin(self, now: float, known: dict[str, Any]) -> None:
+        """From the queue to work. `known` as for `Setup.options`, {} where nothing is."""
         self.at_it, self.state, self._since = True, "starting", now
         if self.kind == "measure":
             for seat in self.work:
                 seat.measure()
             return
-        # The first run finds out which number format is fastest here; the second then has the
-        # same one, and starts a little later.
-        for seat in self.work if setting else self.work[:1]:
-            seat.train(self._threads, setting)
+        # The first run finds out what is fastest here and how many steps fit its time; the second
+        # then makes as many in the same way, and starts a little later.
+        for seat in self.work if "steps" in known else self.work[:1]:
+            seat.train(self._threads, known)
 
     @property
     def _threads(self) -> int:
         return max(1, cores() // len(self.work))
 
-    def watch(self, now: float, setting: dict[str, str]) -> None:
+    def watch(self, now: float) -> None:
         """Let all begin at once; end what hangs."""
         training = [seat for seat in self.work if seat.stage in (WAITING, TRAINING)]
         if self.kind != "train" or not training:
@@ -65,7 +65,7 @@ class Visit:
             for seat in training:  # the other failed: what is compared with nothing ends, too
                 seat.say("stop") if seat.live() else seat.fail("The run beside it failed.")
         if self.state == "starting":
-            known = setting or training[0].setting
+            known = training[0].known
             for seat in training:
                 if seat.stage == WAITING and known:
                     seat.train(self._threads, known)

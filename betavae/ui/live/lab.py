@@ -17,9 +17,10 @@ from betavae.metrics.shapes import TITLES as SCORES
 from betavae.serving import checks
 from betavae.serving.lab.lab import Lab
 from betavae.serving.lab.seat import DONE, MEASURING, Seat
-from betavae.serving.lab.setup import DEFAULTS, KNOBS, LATENTS, RATE, SECONDS, TITLES
+from betavae.serving.lab.setup import DEFAULTS, KNOBS, LATENTS, NO_FALL, RATE, SECONDS, TITLES
 from betavae.serving.lab.visit import Visit
 from betavae.serving.studio import Studio
+from betavae.training.config import PRESSURE
 from betavae.training.live import shown_pictures
 from betavae.ui.live.board import answering
 from betavae.ui.live.compare import described
@@ -42,11 +43,17 @@ def lab_view(studio: Studio, lab: Lab, elem_id: str = "lab") -> gr.HTML:
         scripts=SCRIPTS,
         styles=STYLES,
         objectives=[
-            {"name": name, "title": TITLES[name], "knobs": [vars(knob) for knob in knobs]}
+            {
+                "name": name,
+                "title": TITLES[name],
+                "knobs": [vars(knob) for knob in knobs],
+                "falls": name not in NO_FALL,
+            }
             for name, knobs in KNOBS.items()
         ],
         ranges={"latents": LATENTS, "seconds": SECONDS, "learning_rate": (RATE.low, RATE.high)},
         defaults=DEFAULTS,
+        pressure=PRESSURE,
         factors=FACTORS,
         entropies=[round(float(nats), 3) for nats in _entropies()],
         shown=shown_pictures(Shapes2D(split="validation")),
@@ -90,8 +97,8 @@ def lab_functions(studio: Studio, lab: Lab) -> list:
         return {}
 
     def open(request: Any) -> dict:
-        """{"token", "run"} -> {"model": as the board and the comparison take it, "code"}: served from now on, to
-        those who know its name."""
+        """{"token", "run"} -> {"model": as the board and the comparison take it, "code"}: served
+        from now on, to those who know its name."""
         seat = lab.look(_token(request)).seat(request.get("run"))
         try:
             bundle = seat.bundle()
@@ -139,6 +146,7 @@ def _run(seat: Seat, seen: Any) -> dict[str, Any]:
         "latents": seat.setup.latents,
         "objective": seat.setup.objective,
         "weights": dict(seat.setup.weights),
+        "falls": seat.setup.falls,
         "stage": seat.stage,
         "sentence": seat.sentence,
     }
@@ -148,7 +156,8 @@ def _run(seat: Seat, seen: Any) -> dict[str, Any]:
         found["version"] = version
         if seen != version:
             told = {k: v for k, v in report.items() if k != "config"}
-            found["report"] = told | {"words": in_words(report), "own": own_latents(report)}
+            own = {str(latent): names for latent, names in own_latents(report).items()}
+            found["report"] = told | {"words": in_words(report), "own": own}
     if seat.stage in (DONE, MEASURING):
         found["command"] = seat.command
         measured = seat.measured()

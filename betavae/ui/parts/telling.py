@@ -19,7 +19,7 @@ def in_words(report: dict[str, Any]) -> str:
     """One or two sentences: which latent tells which factor, which share one, which are silent."""
     kl = report["kl"]
     heard = [k for k, nats in enumerate(kl) if nats >= ACTIVE_NATS]
-    silent = f"{len(kl) - len(heard)} of {len(kl)} latents are silent"
+    silent = _silent(len(kl) - len(heard), len(kl))
     carried = f"The code carries {sum(kl):.1f} nats"
     if not heard:
         return "The code is silent: every picture has the same one, and the decoder draws the mean."
@@ -79,6 +79,12 @@ def _sharers(latents: Sequence[int]) -> str:
 
 def _list(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _silent(silent: int, of: int) -> str:
+    if not silent:
+        return "no latent is silent"
+    return f"{silent} of {of} latents {'is' if silent == 1 else 'are'} silent"
 
 
 def _count(number: int, word: str) -> str:

@@ -5,7 +5,7 @@ const objectives = Object.fromEntries(props.objectives.map(o => [o.name, o]));
 // ---- what is to be trained ---------------------------------------------------------------------------
 // A run is {objective, weights}; `weights` keeps those of objectives that are not chosen just now.
 const form = {
-  runs: [{objective: 'beta-vae', weights: {'beta-vae': {beta: 1}}}, {objective: 'beta-vae', weights: {'beta-vae': {beta: 4}}}],
+  runs: [{objective: 'beta-vae', weights: {'beta-vae': {beta: 1}}, falls: false}, {objective: 'beta-vae', weights: {'beta-vae': {beta: 4}}, falls: true}],
   beside: true,                                               // two runs, not one
   keep: null,                                                 // the name of a finished run, shown beside the next one
   ...props.defaults,
@@ -18,10 +18,11 @@ function weightsOf(run) {
 function setup() {
   const asked = form.keep ? [form.runs[1]] : form.runs.slice(0, form.beside ? 2 : 1);
   return {
-    runs: asked.map(run => ({objective: run.objective, weights: weightsOf(run)})),
+    runs: asked.map(run => ({objective: run.objective, weights: weightsOf(run), falls: falls(run)})),
     latents: form.latents, learning_rate: form.learning_rate, seed: form.seed, seconds: form.seconds,
   };
 }
+function falls(run) { return run.falls && objectives[run.objective].falls; }
 function tidy(value) { return +value.toPrecision(2); }
 function clock(seconds) { return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`; }
 
@@ -64,12 +65,20 @@ const parts = SIDES.map((name, place) => {
   select.append(...props.objectives.map(o => make('option', {value: o.name, textContent: o.title})));
   const knobs = make('div', {className: 'knobs'});
   const told = make('p', {className: 'kept'});
-  const box = make('fieldset', {className: `of-run run-${place}`}, make('legend', {textContent: name}), told, select, knobs);
+  const fall = make('input', {type: 'checkbox', id: `${element.id}-falls-${place}`});
+  fall.addEventListener('change', () => { form.runs[place].falls = fall.checked; touched(); });
+  const fallLabel = make('label', {className: 'tick', htmlFor: fall.id,
+    title: `KL weighs ${props.pressure} at first and falls over four fifths of the time: latents join one by one, what is worth most first`},
+    fall, ` starts at ${props.pressure} and falls`);
+  const box = make('fieldset', {className: `of-run run-${place}`}, make('legend', {textContent: name}), told, select, knobs, fallLabel);
   select.addEventListener('change', () => { form.runs[place].objective = select.value; showRun(place); touched(); });
-  return {select, knobs, told, box};
+  return {select, knobs, told, box, fall, fallLabel};
 });
 function showRun(place) {
-  const run = form.runs[place], {select, knobs} = parts[place];
+  const run = form.runs[place], {select, knobs, fall, fallLabel} = parts[place];
+  fall.checked = run.falls;
+  fallLabel.hidden = !objectives[run.objective].falls;
+  fallLabel.lastChild.textContent = ` ${objectives[run.objective].knobs[0]?.label === 'β' ? 'β' : 'KL’s weight'} starts at ${props.pressure} and falls`;
   select.value = run.objective;
   const weights = weightsOf(run);
   knobs.replaceChildren(...objectives[run.objective].knobs.map(knob => slider(knob, weights[knob.name], value => {
@@ -79,7 +88,7 @@ function showRun(place) {
 }
 const beside = make('input', {type: 'checkbox', id: `${element.id}-beside`});
 beside.addEventListener('change', () => { form.beside = beside.checked; showForm(); touched(); });
-const besideLabel = make('label', {className: 'beside', htmlFor: beside.id}, beside, ' Two runs, side by side');
+const besideLabel = make('label', {className: 'tick', htmlFor: beside.id}, beside, ' Two runs, side by side');
 
 // ---- what both share -----------------------------------------------------------------------------------
 const shared = {

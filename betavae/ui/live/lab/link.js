@@ -1,7 +1,7 @@
 // ---- the set-up in the address: it fills the form and waits for Start ------------------------------------
-// ?tab=train&run=beta-vae_beta-1&beside=beta-vae_beta-4&latents=6&rate=0.002&seed=0&seconds=90
+// ?tab=train&run=beta-vae_beta-1&beside=beta-vae_beta-4_falls&latents=6&rate=0.002&seed=0&seconds=90
 const KEYS = ['run', 'beside', 'latents', 'rate', 'seed', 'seconds'];
-const spell = run => [run.objective, ...Object.entries(weightsOf(run)).map(([k, v]) => `${k}-${v}`)].join('_');
+const spell = run => [run.objective, ...Object.entries(weightsOf(run)).map(([k, v]) => `${k}-${v}`), ...(falls(run) ? ['falls'] : [])].join('_');
 function setupLink() {
   const url = new URL(location.href);
   for (const key of KEYS) url.searchParams.delete(key);
@@ -28,7 +28,7 @@ function spelled(text) {
     if (!(value >= knob.low && value <= knob.high)) throw new Error(`${knob.label} must be from ${knob.low} to ${knob.high}`);
     weights[knob.name] = value;
   }
-  return {objective, weights: {[objective]: weights}};
+  return {objective, weights: {[objective]: weights}, falls: known.falls && rest.at(-1) === 'falls'};
 }
 function between(text, [low, high], what, otherwise) {
   if (text === null) return otherwise;

@@ -27,7 +27,7 @@ function buildColumn(run) {
 function buildTable(run) {
   const canvas = make('canvas', {width: FRAMES * SIDE, height: run.latents * SIDE, className: 'sheet', role: 'img'});
   canvas.setAttribute('aria-label', 'Traversals: a row a latent, from −3 to 3');
-  const head = ['', 'KL, nats', 'from −3 to 3', ...props.factors].map(text => make('span', {className: 'head', textContent: text}));
+  const head = ['', 'KL', 'from −3 to 3', ...props.factors].map(text => make('span', {className: 'head', textContent: text}));
   head.slice(3).forEach(cell => cell.classList.add('factor'));
   const rows = Array.from({length: run.latents}, (_, k) => {
     const name = make('span', {className: 'name', textContent: `z${k}`});
@@ -75,7 +75,8 @@ async function drawRun(run, scale) {
 }
 function stageOf(run) {
   if (run.sentence) return run.sentence;
-  const seen = run.report ? `${run.report.pictures.toLocaleString('en')} pictures seen` : '';
+  const weight = run.report?.pressure, falling = weight ? `, β = ${weight < 9.95 ? weight.toFixed(1) : Math.round(weight)} now` : '';
+  const seen = run.report ? `${run.report.pictures.toLocaleString('en')} pictures seen${run.stage === 'training' ? falling : ''}` : '';
   return {
     waiting: 'Waits.',
     training: run.report?.state === 'ready' || !run.report ? 'The process starts …' : run.report.state === 'ended' ? `${seen}. Last validation …` : seen,

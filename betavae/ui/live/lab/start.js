@@ -62,7 +62,7 @@ function again() {
   const done = visit.shown.map(name => runs[name]).filter(run => ['done', 'measuring'].includes(run?.stage)).at(-1);
   if (!done) return;
   form.keep = done.name;
-  form.runs[1] = {objective: done.objective, weights: {[done.objective]: {...done.weights}}};
+  form.runs[1] = {objective: done.objective, weights: {[done.objective]: {...done.weights}}, falls: done.falls};
   form.latents = done.latents;
   showForm();
   say(`${done.title} stays. Choose another β, and press start.`);
