@@ -61,11 +61,12 @@ def train(
             if time.monotonic() - last_picture > pace.picture_seconds:
                 shows.save_picture(run, validation)
                 last_picture = time.monotonic()
+        if run.processes.first:
+            watcher.close(run)
         if watcher.over(run) and run.recent:  # the end of what can be packaged
             run.history.append(shows.history_row(run, validation))
             run.recent.clear()
         if run.processes.first:
-            watcher.close(run)
             run.save()
             shows.save_picture(run, validation)
     if run.processes.first and stop.requested and run.step < run.config.steps:

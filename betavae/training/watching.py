@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterable
 
+from betavae.machine import parent
 from betavae.training.live import Report
 from betavae.training.run import Run
 
@@ -42,7 +42,7 @@ class Nobody:
         """Called after each step."""
 
     def close(self, run: Run) -> None:
-        """Called when the run has ended."""
+        """Called when the last step is made; validation and saving follow."""
 
     @property
     def elapsed(self) -> float:
@@ -65,7 +65,7 @@ class Watcher(Nobody):
         self._ran, self._since = 0.0, None
         self._changed = threading.Condition()
         self._report = Report(validation)
-        threading.Thread(target=self._listen, args=(words or sys.stdin,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(words or parent.words(),), daemon=True).start()
 
     def _listen(self, words: Iterable[str]) -> None:
         for line in words:

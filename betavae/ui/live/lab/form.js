@@ -28,7 +28,7 @@ function clock(seconds) { return `${Math.floor(seconds / 60)}:${String(Math.floo
 
 // A slider; a logarithmic one moves in a hundred steps of equal ratio.
 function slider({label, low, high, logarithmic, marks = [], text = String, step = 1}, value, act) {
-  const id = `${element.id}-${slider.count = (slider.count ?? 0) + 1}`;
+  const id = `lab-${slider.count = (slider.count ?? 0) + 1}`;
   const at = v => logarithmic ? Math.log(v / low) / Math.log(high / low) * 100 : v;
   const range = make('input', {type: 'range', id, min: logarithmic ? 0 : low, max: logarithmic ? 100 : high, step: logarithmic ? .5 : step});
   const shown = make('output', {htmlFor: id});
@@ -60,12 +60,12 @@ function slider({label, low, high, logarithmic, marks = [], text = String, step 
 // ---- one run's part of the form ------------------------------------------------------------------------
 const SIDES = ['Left run', 'Right run'];
 const parts = SIDES.map((name, place) => {
-  const select = make('select', {id: `${element.id}-objective-${place}`});
+  const select = make('select', {id: `lab-objective-${place}`});
   select.setAttribute('aria-label', `Objective of the ${name.toLowerCase()}`);
   select.append(...props.objectives.map(o => make('option', {value: o.name, textContent: o.title})));
   const knobs = make('div', {className: 'knobs'});
   const told = make('p', {className: 'kept'});
-  const fall = make('input', {type: 'checkbox', id: `${element.id}-falls-${place}`});
+  const fall = make('input', {type: 'checkbox', id: `lab-falls-${place}`});
   fall.addEventListener('change', () => { form.runs[place].falls = fall.checked; touched(); });
   const fallLabel = make('label', {className: 'tick', htmlFor: fall.id,
     title: `KL weighs ${props.pressure} at first and falls over four fifths of the time: latents join one by one, what is worth most first`},
@@ -86,7 +86,7 @@ function showRun(place) {
     touched();
   }).box));
 }
-const beside = make('input', {type: 'checkbox', id: `${element.id}-beside`});
+const beside = make('input', {type: 'checkbox', id: `lab-beside`});
 beside.addEventListener('change', () => { form.beside = beside.checked; showForm(); touched(); });
 const besideLabel = make('label', {className: 'tick', htmlFor: beside.id}, beside, ' Two runs, side by side');
 
@@ -96,7 +96,7 @@ const shared = {
   latents: slider({label: 'Latents', low: props.ranges.latents[0], high: props.ranges.latents[1]}, form.latents, v => set('latents', v)),
   learning_rate: slider({label: 'Learning rate', low: props.ranges.learning_rate[0], high: props.ranges.learning_rate[1], logarithmic: true}, form.learning_rate, v => set('learning_rate', v)),
 };
-const seed = make('input', {type: 'number', id: `${element.id}-seed`, min: 0, max: 2 ** 31, step: 1, value: form.seed});
+const seed = make('input', {type: 'number', id: `lab-seed`, min: 0, max: 2 ** 31, step: 1, value: form.seed});
 seed.addEventListener('change', () => {
   form.seed = Math.min(2 ** 31, Math.max(0, Math.round(+seed.value) || 0));
   seed.value = form.seed;

@@ -2,7 +2,7 @@
 const visit = {token: null, state: '', kind: '', place: 0, shown: []};
 const OFTEN = 700, AT_REST = 60_000;                          // milliseconds between two looks
 const play = button({sign: 'play', kind: 'play', title: 'Start', act: () => press()});
-play.id = `${element.id}-play`;
+play.id = `lab-play`;
 const one = button({words: 'Step', title: 'One step of gradient descent', act: () => word('step')});
 const stop = button({words: 'Stop', title: 'End it here; what it has learned is kept', act: () => word('stop')});
 const another = button({words: 'Again with another β', title: 'The last run stays beside the next one', act: again});

@@ -8,11 +8,11 @@ function card(id, question) {
 const betas = card('sweep', 'Does β disentangle?');
 const cost = card('rate-distortion', 'What does it cost?');
 const which = card('objectives', 'Which objective should I use?');
-const score = make('select', {id: `${element.id}-score`});
+const score = make('select', {id: `results-score`});
 score.addEventListener('change', showScore);
 const picked = make('div', {className: 'picked'});
 cost.box.append(picked);
-const every = make('input', {type: 'checkbox', id: `${element.id}-every`});
+const every = make('input', {type: 'checkbox', id: `results-every`});
 every.addEventListener('change', showObjectives);
 which.box.append(make('label', {className: 'tick', htmlFor: every.id}, every, ' every setting, not only the best of each objective'));
 
@@ -78,6 +78,8 @@ async function pick(point, mark) {
   if (answer.error) return words.append(` ${answer.error}`);
   picked.append(make('img', {src: answer.shapes, alt: 'Eight shapes'}), make('img', {src: answer.again, alt: `The same as ${point.name} draws them`}));
 }
+// The network and the growth's parts are in the tip: a card has no room.
+const short = kind => kind.replace(/, (conv|parts of [\d,]+)/g, '').replace(' pictures', '');
 // A line a setting: the mean, and every seed.
 function showObjectives() {
   const name = score.value, shown = known.points.filter(p => name in p.scores);
@@ -90,7 +92,7 @@ function showObjectives() {
   for (const t of x.ticks) chart.append(svg('line', {class: 'grid', x1: across(t), x2: across(t), y1: top, y2: high - 18}), text(across(t), high - 5, t.toLocaleString('en'), {'text-anchor': 'middle'}));
   groups.forEach((g, k) => {
     const y = top + k * step, values = g.list.map(p => p.scores[name]);
-    chart.append(text(8, y + 10, `${g.kind}: ${g.mean.toFixed(3)}`, {class: 'name'}),
+    chart.append(text(8, y + 10, `${short(g.kind)}: ${g.mean.toFixed(3)}`, {class: 'name'}),
       svg('line', {class: 'range', style: `stroke:${colour(g.objective)}`, x1: across(Math.min(...values)), x2: across(Math.max(...values)), y1: y + 18, y2: y + 18}),
       ...g.list.map(p => dot(across(p.scores[name]), y + 18, g.objective, `${p.name}: ${p.scores[name].toFixed(3)}`, {r: 3, class: 'seed'})),
       svg('line', {class: 'mean', x1: across(g.mean), x2: across(g.mean), y1: y + 12.5, y2: y + 23.5}));
