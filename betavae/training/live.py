@@ -38,6 +38,7 @@ class Report:
     curve            [[seconds, step, -log p(x|z), KL], ...], training batches, in nats
     kl               per latent, nats        information  (L, F) nats; null without known factors
     reconstructions, traversals  data URIs: a row of eight; a row a latent, from -3 to 3
+    originals        what is reconstructed, where it is not 2D shapes
     """
 
     def __init__(self, validation):
@@ -45,10 +46,12 @@ class Report:
         self.shown, self.centre = _shown(validation)
         self.measured = validation.batch(torch.arange(min(MEASURED, len(validation))))
         self.factors = None
+        self.found: dict = {}
         if hasattr(validation, "factor_sizes"):
             self.factors = validation.factors(validation.indices[: len(self.measured)]).numpy()
+        if self.factors is None:  # pictures that the page does not have
+            self.found["originals"] = _uri(grid(self.shown[None].float() / 255))
         self.curve: list[list[float]] = []
-        self.found: dict = {}
         self._next_look = self._next_measurement = 0.0
         self._last_step = -1
 

@@ -7,13 +7,14 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from betavae.errors import reason
 from betavae.machine.scratch import Scratch
 from betavae.serving.checks import Refused
+from betavae.serving.lab.material import Material, on_offer
 from betavae.serving.lab.seat import BUSY, DONE, WAITING, Seat
 from betavae.serving.lab.setup import checked
 from betavae.serving.lab.visit import Visit
@@ -30,6 +31,7 @@ PREFIX = "betavae-lab-"
 class Lab:
     """Visits, by the token that each page was given; thread-safe.
 
+    offered  what may be trained on; by default 2D shapes and $BETAVAE_PICTURES
     slots    how many visits may train or measure at once, $BETAVAE_LAB_SLOTS or 1
     setting  "precision", "memory_format" and "steps" of each run; without them the first measures
              what is fastest here and fits its time
@@ -38,11 +40,11 @@ class Lab:
     def __init__(
         self,
         slots: int | None = None,
-        data_sets: tuple[str, ...] = ("shapes2d",),
+        offered: Sequence[Material] | None = None,
         setting: dict[str, Any] | None = None,
     ):
         self.slots = slots or slots_wanted()
-        self.data_sets = data_sets
+        self.offered = list(on_offer() if offered is None else offered)
         self._visits: dict[str, Visit] = {}
         self._queue: list[Visit] = []  # who waits or is at it, first come first
         self._lock = threading.RLock()
@@ -61,7 +63,7 @@ class Lab:
 
         request  what `setup.checked` takes, and "keep": the name of one of the visit's runs
         """
-        setups = checked(request, self.data_sets)
+        setups = checked(request, self.offered)
         with self._lock:
             if self._closed:
                 raise Refused("The app is closing.")
@@ -74,7 +76,11 @@ class Lab:
             for seat in visit.seats:
                 if seat not in kept:
                     self._drop(seat)
-            visit.seats = [*kept[:1], *(Seat(setup, self._folder) for setup in setups)]
+            try:
+                fresh = [Seat(setup, self._folder) for setup in setups]
+            except OSError as error:
+                raise Refused(f"The server cannot keep a run: {error.strerror}.") from error
+            visit.seats = [*kept[:1], *fresh]
             visit.enter([seat for seat in visit.seats if seat.stage == WAITING], "train")
             self._queue.append(visit)
             self._make_room()
@@ -260,7 +266,8 @@ class Lab:
 
 
 def _objectives(visit: Visit) -> tuple[str, ...]:
-    return tuple(sorted(seat.setup.objective for seat in visit.work))
+    """And on what: a step of one takes as long as a step of the other."""
+    return tuple(sorted(f"{s.setup.material.name} {s.setup.objective}" for s in visit.work))
 
 
 def slots_wanted() -> int:

@@ -68,6 +68,8 @@ class Command:
             return ""
         lines = self._log().strip().splitlines()
         told = [line.removeprefix("betavae: ") for line in lines if line.startswith("betavae: ")]
+        if any("No space left" in line for line in lines):
+            return "The server's disk is full. Try again later."
         if code > 0 and told:
             return told[-1]
         if code < 0 or any("out of memory" in line or "allocate memory" in line for line in lines):

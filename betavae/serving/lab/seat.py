@@ -67,7 +67,8 @@ class Seat:
 
     def pack(self) -> None:
         """Make a bundle of what was trained."""
-        words = [str(self.run_folder), "--unmeasured", "--to", str(self.bundle_folder)]
+        words = [str(self.run_folder), *self.setup.material.options[1:], "--unmeasured"]
+        words += ["--to", str(self.bundle_folder)]
         self._start(PACKING, ["--with-parent", "publish", *words], 1)
 
     def measure(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from betavae.objectives import OBJECTIVES, settings
 from betavae.serving.checks import Refused, whole_number
+from betavae.serving.lab.material import Material
 from betavae.training.config import title
 
 
@@ -70,7 +72,7 @@ DEFAULTS = {"latents": 6, "seed": 0, "seconds": 90, "learning_rate": RATE.start}
 class Setup:
     """One run."""
 
-    data: str
+    material: Material
     objective: str
     weights: tuple[tuple[str, float], ...]
     latents: int
@@ -106,7 +108,7 @@ class Setup:
         }
         if self.objective == "capacity":
             chosen["capacity_steps"] = round(GROWS * steps)
-        return [self.data, *_spelled(chosen), *([] if "steps" in known else ["--fit"])]
+        return [*self.material.options, *_spelled(chosen), *([] if "steps" in known else ["--fit"])]
 
 
 def _spelled(chosen: dict[str, Any]) -> list[str]:
@@ -122,31 +124,33 @@ def commands(config: dict[str, Any], steps: int, folder: str) -> str:
 
     config  a TrainingConfig as a dictionary, of a run that was ended after so many steps
     """
-    run = Path("runs") / folder
+    run, source = Path("runs") / folder, "" if config["data"] == "shapes2d" else " --data PICTURES"
     named = ("objective", "latents", "learning_rate", "seed", *RECIPE, "steps", "falling")
     chosen = {name: config[name] for name in (*named, "precision", "memory_format")}
     chosen |= config["objective_settings"]
     if steps < config["steps"]:
         chosen["stop_after"] = steps
+    words = shlex.join(_spelled(chosen))
     return (
-        f"python -m betavae train {config['data']} {shlex.join(_spelled(chosen))} --to {run}\n"
-        f"python -m betavae publish {run} --unmeasured --to weights/{folder}"
+        f"python -m betavae train {config['data']}{source} {words} --to {run}\n"
+        f"python -m betavae publish {run}{source} --unmeasured --to weights/{folder}"
     )
 
 
-def checked(request: Any, data_sets: tuple[str, ...] = ("shapes2d",)) -> list[Setup]:
+def checked(request: Any, offered: Sequence[Material] = (Material("shapes2d"),)) -> list[Setup]:
     """{"runs": [{"objective", "weights": {name: number}, "falls"}], "latents", "learning_rate",
     "seed", "seconds", "data"} from the browser -> one or two runs. Raises Refused."""
     if not isinstance(request, dict):
         raise Refused("Send a set-up.")
-    data = request.get("data", data_sets[0])
-    if data not in data_sets:
-        raise Refused(f"The lab trains on: {', '.join(data_sets)}.")
+    data = request.get("data", offered[0].name)
+    material = next((one for one in offered if one.name == data), None)
+    if material is None:
+        raise Refused(f"The lab trains on: {', '.join(one.name for one in offered)}.")
     runs = request.get("runs")
     if not isinstance(runs, list) or not 0 < len(runs) <= MOST_RUNS:
         raise Refused(f"Send one to {MOST_RUNS} runs.")
     shared = {
-        "data": data,
+        "material": material,
         "latents": whole_number(request.get("latents"), *LATENTS, "The number of latents"),
         "learning_rate": _number(request.get("learning_rate"), RATE),
         "seed": whole_number(request.get("seed"), 0, 2**31, "The seed"),

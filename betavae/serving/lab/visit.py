@@ -91,9 +91,10 @@ class Visit:
 
     def say(self, word: str) -> None:
         """To all that trains."""
-        if not self.at_it or self.kind != "train":
+        training = [seat for seat in self.work if seat.stage in (WAITING, TRAINING)]
+        if not self.at_it or self.kind != "train" or not training:
             raise Refused("Nothing is training.")
-        for seat in self.work:
+        for seat in training:
             if word == "stop" and not seat.live():
                 seat.fail("Stopped before a step was trained.")
             seat.say(word)

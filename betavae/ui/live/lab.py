@@ -57,9 +57,10 @@ def lab_view(studio: Studio, lab: Lab, elem_id: str = "lab") -> gr.HTML:
         factors=FACTORS,
         entropies=[round(float(nats), 3) for nats in _entropies()],
         shown=shown_pictures(Shapes2D(split="validation")),
+        material=[{"name": one.name, "title": one.title} for one in lab.offered],
         others=[
-            {"name": name, "title": studio.title(name)}
-            for name in studio.families.get("shapes2d", [])
+            {"name": name, "title": studio.title(name), "data": studio.data(name)}
+            for name in studio.names
         ],
     )
 
@@ -144,6 +145,7 @@ def _run(seat: Seat, seen: Any) -> dict[str, Any]:
         "title": seat.setup.title,
         "seconds": seat.setup.seconds,
         "latents": seat.setup.latents,
+        "data": seat.setup.material.name,
         "objective": seat.setup.objective,
         "weights": dict(seat.setup.weights),
         "falls": seat.setup.falls,

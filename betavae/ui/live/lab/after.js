@@ -49,13 +49,15 @@ function showAfter(run) {
   if (!['done', 'measuring'].includes(run.stage)) return after.replaceChildren();
   const parts = afters[run.name] ??= buildAfter(run);
   if (!after.children.length) after.append(...parts.nodes);
-  const others = Object.values(runs).filter(r => r.name !== run.name && ['done', 'measuring'].includes(r.stage));
-  const choices = [...others, ...props.others].map(o => `${o.name}=${o.title}`).join();
+  const others = Object.values(runs).filter(r => r.name !== run.name && r.data === run.data && ['done', 'measuring'].includes(r.stage));
+  const served = props.others.filter(o => o.data === run.data);
+  parts.measure.hidden = run.data !== 'shapes2d';             // the metrics need known factors
+  const choices = [...others, ...served].map(o => `${o.name}=${o.title}`).join();
   if (parts.choices !== choices) {
     parts.choices = choices;
     parts.compare.replaceChildren(make('option', {value: '', textContent: 'Compare with …'}),
       ...others.map(o => make('option', {value: o.name, textContent: `${o.title}, the run beside it`})),
-      ...props.others.map(o => make('option', {value: o.name, textContent: o.title})));
+      ...served.map(o => make('option', {value: o.name, textContent: o.title})));
   }
   parts.measure.disabled = Boolean(visit.state) || run.stage === 'measuring';
   parts.command.textContent = run.command;

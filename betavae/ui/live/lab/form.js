@@ -8,6 +8,7 @@ const form = {
   runs: [{objective: 'beta-vae', weights: {'beta-vae': {beta: 1}}, falls: false}, {objective: 'beta-vae', weights: {'beta-vae': {beta: 4}}, falls: true}],
   beside: true,                                               // two runs, not one
   keep: null,                                                 // the name of a finished run, shown beside the next one
+  data: props.material[0].name,
   ...props.defaults,
 };
 const changed = [];                                           // what else is done when the form changes
@@ -19,7 +20,7 @@ function setup() {
   const asked = form.keep ? [form.runs[1]] : form.runs.slice(0, form.beside ? 2 : 1);
   return {
     runs: asked.map(run => ({objective: run.objective, weights: weightsOf(run), falls: falls(run)})),
-    latents: form.latents, learning_rate: form.learning_rate, seed: form.seed, seconds: form.seconds,
+    data: form.data, latents: form.latents, learning_rate: form.learning_rate, seed: form.seed, seconds: form.seconds,
   };
 }
 function falls(run) { return run.falls && objectives[run.objective].falls; }
@@ -90,6 +91,12 @@ const beside = make('input', {type: 'checkbox', id: `lab-beside`});
 beside.addEventListener('change', () => { form.beside = beside.checked; showForm(); touched(); });
 const besideLabel = make('label', {className: 'tick', htmlFor: beside.id}, beside, ' Two runs, side by side');
 
+const material = make('select', {});
+material.setAttribute('aria-label', 'What is learned');
+material.append(...props.material.map(m => make('option', {value: m.name, textContent: m.title})));
+material.hidden = props.material.length < 2;
+material.addEventListener('change', () => { form.data = material.value; touched(); });
+
 // ---- what both share -----------------------------------------------------------------------------------
 const shared = {
   seconds: slider({label: 'Time', low: props.ranges.seconds[0], high: props.ranges.seconds[1], step: 10, text: clock}, form.seconds, v => set('seconds', v)),
@@ -109,6 +116,7 @@ function showForm() {
   parts.forEach((_, place) => showRun(place));
   for (const name in shared) shared[name].set(form[name]);
   seed.value = form.seed;
+  material.value = form.data;
   beside.checked = form.beside;
   const kept = form.keep && runs[form.keep];
   besideLabel.hidden = Boolean(kept);

@@ -1,11 +1,12 @@
 // ---- the set-up in the address: it fills the form and waits for Start ------------------------------------
 // ?tab=train&run=beta-vae_beta-1&beside=beta-vae_beta-4_falls&latents=6&rate=0.002&seed=0&seconds=90
-const KEYS = ['run', 'beside', 'latents', 'rate', 'seed', 'seconds'];
+const KEYS = ['data', 'run', 'beside', 'latents', 'rate', 'seed', 'seconds'];
 const spell = run => [run.objective, ...Object.entries(weightsOf(run)).map(([k, v]) => `${k}-${v}`), ...(falls(run) ? ['falls'] : [])].join('_');
 function setupLink() {
   const url = new URL(location.href);
   for (const key of KEYS) url.searchParams.delete(key);
   url.searchParams.set('tab', 'train');
+  if (form.data !== props.material[0].name) url.searchParams.set('data', form.data);
   url.searchParams.set('run', spell(form.runs[0]));
   if (form.beside) url.searchParams.set('beside', spell(form.runs[1]));
   url.searchParams.set('latents', form.latents);
@@ -42,9 +43,10 @@ function readSetup() {
   try {
     const run = asked.has('run') ? spelled(asked.get('run')) : form.runs[0];
     const other = asked.has('beside') ? spelled(asked.get('beside')) : null;
-    const {ranges} = props;
+    const {ranges} = props, data = asked.get('data') ?? form.data;
+    if (!props.material.some(m => m.name === data)) throw new Error('it names pictures that are not here');
     Object.assign(form, {
-      runs: [run, other ?? form.runs[1]], beside: Boolean(other),
+      data, runs: [run, other ?? form.runs[1]], beside: Boolean(other),
       latents: Math.round(between(asked.get('latents'), ranges.latents, 'the number of latents', form.latents)),
       learning_rate: between(asked.get('rate'), ranges.learning_rate, 'the learning rate', form.learning_rate),
       seed: Math.round(between(asked.get('seed'), [0, 2 ** 31], 'the seed', form.seed)),

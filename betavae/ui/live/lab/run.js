@@ -13,15 +13,15 @@ function buildColumn(run) {
   const title = make('h2', {textContent: run.title});
   const stage = make('p', {className: 'stage'});
   const again = make('canvas', {width: 8 * SIDE, height: SIDE, role: 'img'});
-  again.setAttribute('aria-label', 'The eight shapes as this run draws them now');
-  const eight = make('div', {className: 'eight'},
-    make('img', {src: props.shown, alt: 'Eight shapes that it has not seen'}), again);
+  again.setAttribute('aria-label', 'The same as this run draws them now');
+  const originals = make('img', {src: props.shown, alt: 'Eight pictures that it has not seen'});
+  const eight = make('div', {className: 'eight'}, originals, again);
   const table = buildTable(run);
   const words = make('p', {className: 'words'});
   const after = make('div', {className: 'after'});
   const box = make('section', {className: 'run'}, make('header', {}, title, stage), eight, table.box, words, after);
   box.setAttribute('aria-label', run.title);
-  return {...table, box, stage, again, words, after};
+  return {...table, box, stage, originals, again, words, after};
 }
 // A row a latent: its KL, what it does to one shape, and what it tells of each factor.
 function buildTable(run) {
@@ -48,12 +48,14 @@ function buildTable(run) {
 
 const drawnVersion = {};
 async function drawRun(run, scale) {
-  const {stage, words, rows, again, canvas} = columns[run.name];
+  const {stage, words, rows, originals, again, canvas, box} = columns[run.name];
   stage.textContent = stageOf(run);
   stage.classList.toggle('wrong', run.stage === 'failed');
   const report = run.report;
   if (!report) return;
+  if (report.originals && originals.src !== report.originals) originals.src = report.originals;
   words.textContent = report.words;
+  box.classList.toggle('no-factors', !report.information);
   report.kl.forEach((nats, k) => {
     const row = rows[k], own = report.own[k];
     row.bar.style.transform = `scaleX(${Math.min(1, nats / scale)})`;

@@ -19,7 +19,7 @@ const more = make('details', {className: 'more'}, make('summary', {textContent: 
 const panel = make('form', {className: 'panel'},
   make('div', {className: 'drive'}, play, make('div', {className: 'clock'}, make('div', {className: 'line'}, time, one, stop), progress)),
   status,
-  make('div', {className: 'set-up'}, parts[0].box, besideLabel, parts[1].box, shared.seconds.box, more),
+  make('div', {className: 'set-up'}, material, parts[0].box, besideLabel, parts[1].box, shared.seconds.box, more),
   make('div', {className: 'line'}, another, link));
 panel.addEventListener('submit', event => event.preventDefault());
 panel.setAttribute('aria-label', 'What is trained');
@@ -64,6 +64,7 @@ function again() {
   form.keep = done.name;
   form.runs[1] = {objective: done.objective, weights: {[done.objective]: {...done.weights}}, falls: done.falls};
   form.latents = done.latents;
+  form.data = done.data;
   showForm();
   say(`${done.title} stays. Choose another β, and press start.`);
   parts[1].knobs.querySelector('input')?.focus();
@@ -122,10 +123,11 @@ function showDrive() {
   sign(play, picture);
   play.title = title;
   play.setAttribute('aria-label', title);
-  play.disabled = visit.kind === 'measure' || ['waiting', 'starting', 'stopping'].includes(visit.state);
+  const packs = Boolean(visit.state) && visit.kind === 'train' && visit.shown.length && !working.length && visit.state !== 'starting';
+  play.disabled = packs || visit.kind === 'measure' || ['waiting', 'starting', 'stopping'].includes(visit.state);
   const trains = visit.kind === 'train' && Boolean(visit.state);
-  one.disabled = !trains || !['running', 'paused'].includes(visit.state);
-  stop.disabled = !trains || visit.state === 'stopping';
+  one.disabled = !trains || packs || !['running', 'paused'].includes(visit.state);
+  stop.disabled = !trains || packs || visit.state === 'stopping';
   stop.querySelector('span').textContent = visit.state === 'waiting' ? 'Leave' : 'Stop';
   another.disabled = Boolean(visit.state) || !visit.shown.some(name => ['done', 'measuring'].includes(runs[name].stage));
   panel.querySelector('.set-up').toggleAttribute('inert', Boolean(visit.state));

@@ -8,11 +8,11 @@ function card(id, question) {
 const betas = card('sweep', 'Does β disentangle?');
 const cost = card('rate-distortion', 'What does it cost?');
 const which = card('objectives', 'Which objective should I use?');
-const score = make('select', {id: `results-score`});
+const score = make('select', {id: 'results-score'});
 score.addEventListener('change', showScore);
 const picked = make('div', {className: 'picked'});
 cost.box.append(picked);
-const every = make('input', {type: 'checkbox', id: `results-every`});
+const every = make('input', {type: 'checkbox', id: 'results-every'});
 every.addEventListener('change', showObjectives);
 which.box.append(make('label', {className: 'tick', htmlFor: every.id}, every, ' every setting, not only the best of each objective'));
 
