@@ -10,6 +10,7 @@ const link = button({sign: 'link', kind: 'plain', title: 'Copy the link to this 
 const time = make('output', {className: 'time', textContent: '0:00'});
 const progress = make('progress', {max: 1, value: 0});
 const status = make('p', {className: 'status'});
+status.dataset.state = '';
 status.setAttribute('role', 'status');
 progress.setAttribute('aria-label', 'How much of its time has passed');
 function say(text, wrong = false) { status.textContent = text; status.classList.toggle('wrong', wrong); }
