@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,14 +14,21 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 
+from betavae import cli
+from betavae.data import shapes2d
 from betavae.machine.scratch import Scratch
 from betavae.model import VAE
 from betavae.serving.checks import Refused
 from betavae.serving.lab import lab as lab_module
 from betavae.serving.lab import visit as visit_module
 from betavae.serving.lab.lab import Lab, slots_wanted
-from betavae.serving.lab.setup import checked
+from betavae.serving.lab.material import on_offer
+from betavae.serving.lab.setup import checked, commands
+from betavae.training import checkpoints
+from betavae.training.config import TrainingConfig
+from betavae.training.fitting import scaled
 
 PROJECT = Path(__file__).parents[1]
 SETTING = {"precision": "fp32", "memory_format": "contiguous", "steps": 100_000}
@@ -193,6 +201,47 @@ def test_the_queue_has_an_end(lab, monkeypatch):
     with pytest.raises(Refused, match="The queue is full"):
         lab.start(None, asked(4))
     assert len(lab._visits) == 1
+
+
+def test_the_command_makes_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shapes2d, "HELD_OUT", 64)
+    (setup,) = checked(SETUP | {"runs": [{"objective": "beta-tcvae", "weights": {"beta": 6},
+                                          "falls": True}]})  # fmt: skip
+    words = ["train", *setup.options(SETTING | {"steps": 5}), "--to", "runs/lab"]
+    assert cli.main([*words, "--stop-after", "3"]) == 0
+    first = checkpoints.read(Path("runs/lab"))
+    assert first["config"]["falling"] == 4
+    line = commands(first["config"], first["step"], "mine").splitlines()[0]
+    python, dash, package, *words = shlex.split(line)
+    assert (python, dash, package) == ("python", "-m", "betavae") and "--stop-after" in words
+    assert cli.main(words) == 0
+    again = checkpoints.read(Path("runs/mine"))
+    assert again["config"] == first["config"] and again["step"] == first["step"] == 3
+    assert all(torch.equal(again["vae"][k], first["vae"][k]) for k in first["vae"])
+
+
+def test_what_counts_in_steps_is_scaled_to_the_time():
+    config = TrainingConfig(
+        objective="capacity", objective_settings={"capacity_steps": 600}, steps=1000, warm_up=100
+    )
+    found = scaled(config, 50)
+    assert (found.steps, found.warm_up, found.objective_settings["capacity_steps"]) == (50, 50, 30)
+    fallen = scaled(TrainingConfig(steps=1000, falling=800), 2000)
+    assert (fallen.steps, fallen.falling) == (2000, 1600)
+
+
+def test_the_owners_pictures_are_offered(monkeypatch, tmp_path):
+    assert [one.name for one in on_offer()] == ["shapes2d"]
+    monkeypatch.setenv("BETAVAE_PICTURES", str(tmp_path))
+    assert on_offer()[1].options == ["images", "--data", str(tmp_path)]
+    (tmp_path / "list_eval_partition.txt").touch()
+    assert on_offer()[1].name == "celeba"
+    (setup,) = checked(asked(4, data="celeba"), on_offer())
+    assert setup.options({})[:3] == ["celeba", "--data", str(tmp_path)]
+    monkeypatch.setenv("BETAVAE_PICTURES", str(tmp_path / "none"))
+    with pytest.raises(ValueError, match="no folder of pictures"):
+        on_offer()
 
 
 @pytest.mark.parametrize(("text", "slots"), [("", 1), ("3", 3)])

@@ -43,9 +43,13 @@ class Command:
                 stderr=subprocess.STDOUT,
                 env=environment,
             )
-        if hasattr(os, "setpriority"):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, POLITE)
+
+    def give_way(self) -> None:
+        """From now on pictures of a drag go first. A process starts without: it would take long."""
+        with contextlib.suppress(OSError, AttributeError):  # Windows has no such priority
+            os.setpriority(os.PRIO_PROCESS, self.pid, POLITE)
+            for thread in os.listdir(f"/proc/{self.pid}/task"):  # Linux: each thread has its own
+                os.setpriority(os.PRIO_PROCESS, int(thread), POLITE)
 
     @property
     def pid(self) -> int:

@@ -76,9 +76,13 @@ class Seat:
         (self.bundle_folder / quick.NAME).unlink(missing_ok=True)
         words = ["--with-parent", "evaluate", str(self.bundle_folder), "--quick"]
         self._start(MEASURING, words, 1)
+        if self.process:
+            self.process.give_way()
 
     def say(self, word: str) -> None:
         if self.process and self.stage == TRAINING:
+            if word == "go":
+                self.process.give_way()
             self.process.say(word)
 
     def _start(self, stage: str, words: list[str], threads: int) -> None:
