@@ -20,6 +20,7 @@ import cv2
 import torch
 
 from betavae.serving.devices import DeviceError
+from betavae.serving.lab.lab import Lab
 from betavae.serving.studio import Studio
 from betavae.ui import layout
 
@@ -37,9 +38,11 @@ parser.add_argument(
 )
 options = parser.parse_args(None if __name__ == "__main__" else [])
 try:
-    demo = layout.build(Studio(options.bundle))
-except DeviceError as error:
+    lab = Lab()
+    studio = Studio(options.bundle)
+except (DeviceError, ValueError) as error:
     raise SystemExit(str(error)) from error
+demo = layout.build(studio, lab)
 
 if __name__ == "__main__":
     demo.launch(**layout.LAUNCH)

@@ -20,6 +20,7 @@ from betavae.commands import (
     tuning,
 )
 from betavae.data import DataError
+from betavae.machine.parent import end_with_parent
 from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
 from betavae.study.cluster import ClusterError
@@ -55,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is expected to go wrong ends in one sentence and exit code 1."""
     never_fail()
     options = _parser().parse_args(arguments)
+    if options.with_parent:
+        end_with_parent()
     try:
         options.run_command(options)
         sys.stdout.flush()
@@ -84,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Train, measure, package and show β-VAEs and other variational autoencoders "
         "with disentangled latents. Each command has its own --help. A bundle is a folder with a "
         "trained model and all that is known about it, such as weights/celeba-vae.",
+    )
+    parser.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="end at once when standard input closes: for programs that start this one",
     )
     parser.set_defaults(stopped="Stopped.")  # what Ctrl-C makes of it
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -81,7 +81,7 @@ def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
             page.wait_for_function(made, timeout=120_000)  # what latents respond to takes longest
             assert violations(page) == [], family
 
-        page.get_by_role("tab", name="Training & metrics").click()
+        page.get_by_role("tab", name="Results").click()
         page.wait_for_selector("#headline table")
         page.locator("#attributes summary").click()
         assert violations(page) == []

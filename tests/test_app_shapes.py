@@ -18,7 +18,7 @@ from betavae.data import Shapes2D
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.live.factors import code_of_factors
-from betavae.ui.tabs.training import measured_again
+from betavae.ui.tabs.results import measured_again
 
 NAMES = ["shapes2d-vae", "shapes2d-beta-vae"]
 
@@ -223,7 +223,7 @@ class TestTraverse:
 
 class TestTraining:
     def test_table_curves_sweep_and_history_are_there(self, page):
-        page.get_by_role("tab", name="Training & metrics").click()
+        page.get_by_role("tab", name="Results").click()
         page.wait_for_selector("#headline table")
         table = page.inner_text("#headline")
         for words in ("VAE (β = 1), conv", "β-VAE (β = 4), conv", "raw pixels", "61.58", "99.23"):
@@ -233,7 +233,7 @@ class TestTraining:
         assert "python -m betavae train" in page.inner_text("#commands")
 
     def test_attributes_have_their_best_latents(self, page):
-        page.get_by_role("tab", name="Training & metrics").click()
+        page.get_by_role("tab", name="Results").click()
         page.locator("#attributes summary").click()
         text = page.inner_text("#attributes")
         for name in ("celeba-vae", "celeba-beta-vae"):
@@ -248,7 +248,7 @@ class TestTraining:
         assert page.locator("#attributes td.best").count() == alone > 0
 
     def test_choosing_a_bundle_shows_its_commands(self, page):
-        page.get_by_role("tab", name="Training & metrics").click()
+        page.get_by_role("tab", name="Results").click()
         page.locator("#history-bundle input").click()
         page.get_by_role("option", name="2D shapes: β-VAE (β = 4)").click()
         page.wait_for_function(
@@ -256,7 +256,7 @@ class TestTraining:
         )
 
     def test_measure_again_agrees_with_the_card(self, page):
-        page.get_by_role("tab", name="Training & metrics").click()
+        page.get_by_role("tab", name="Results").click()
         page.get_by_role("button", name="Measure again").click()
         page.wait_for_selector("#again-result .notice", timeout=180_000)
         text = page.inner_text("#again-result")

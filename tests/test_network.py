@@ -165,13 +165,13 @@ class TestLateAnswers:
 
 
 def test_a_tab_is_filled_when_it_is_first_opened_and_keeps_what_is_chosen(page):
-    page.get_by_role("tab", name="Training & metrics").click()
+    page.get_by_role("tab", name="Results").click()
     page.wait_for_selector("#headline table")
     page.wait_for_selector("#history canvas, #history svg")
     choices = page.locator("#curve-choice input")
     choices.nth(1).check()
     page.get_by_role("tab", name="Traverse").click()
-    page.get_by_role("tab", name="Training & metrics").click()
+    page.get_by_role("tab", name="Results").click()
     page.wait_for_timeout(700)
     assert choices.nth(1).is_checked()
     assert page.locator("#headline table").count() == 1

@@ -23,8 +23,9 @@ from betavae.machine.version import code_version
 from betavae.metrics import evaluate as score_codes
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.groups import evaluate_groups
+from betavae.metrics.reconstruction import validate
 from betavae.metrics.renderer import evaluate_renderer
-from betavae.metrics.shapes import PROTOCOL, evaluate_shapes, flat_scores, tolerance
+from betavae.metrics.shapes import PROTOCOL, ROUNDING, evaluate_shapes, flat_scores, tolerance
 from betavae.model import VAE, MultiRateVAE
 from betavae.model.pretrained import digest
 from betavae.renderer import Renderer, loading
@@ -45,11 +46,17 @@ CROPS = {
 
 
 def package(
-    run: Path, folder: Path, training, validation, selection: dict[str, Any] | None = None
+    run: Path,
+    folder: Path,
+    training,
+    validation,
+    selection: dict[str, Any] | None = None,
+    measured: bool = True,
 ) -> None:
     """Write the whole bundle `folder` from the run's checkpoint and the data it was trained on.
 
     selection  how the run was chosen among others, if it was: goes into config.json
+    measured   with every score, which takes minutes; else with those of the validation split alone
     """
     state = checkpoints.read(run)
     if not state["history"]:
@@ -61,13 +68,17 @@ def package(
     model = new_model(config)
     model.load_state_dict(state["vae"])
     with written_whole(folder) as part:
-        _fill(part, model.eval(), config, state, training, validation, selection)
+        vae = _fill(part, model.eval(), config, state, training, validation, selection)
+        if measured:
+            measure(part, vae, training, validation)
+        else:
+            _write_scores(part, _validated(vae, validation))
 
 
 def _fill(
     folder: Path, model: VAE | MultiRateVAE, config, state, training, validation, selection
-) -> None:
-    """Every file of the bundle."""
+) -> VAE:
+    """Every file of the bundle but its scores and its card. Returns the model as it is stored."""
     save_weights(model, folder / "model.safetensors")
     described = _config(model, config, state, folder, training, validation)
     write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
@@ -81,7 +92,20 @@ def _fill(
     save_file({"means": codes.contiguous()}, folder / "codes.safetensors")
     most = FIGURE_LATENTS if dial is None else FIGURE_LATENTS_OF_EVERY_BETA
     _draw_figure(folder, vae, latents, codes, most)
-    measure(folder, vae, training, validation)
+    return vae
+
+
+def _validated(vae: VAE, validation) -> dict[str, Any]:
+    """metrics.json of a bundle that has not been measured yet."""
+    found = validate(vae, validation)
+    return {
+        "scores": {name: round(found[name], 5) for name in ROUNDING},
+        "protocol": PROTOCOL,
+        "seed": 0,
+        "validation": {**found, "pictures": len(validation)},
+        "tolerance": dict(ROUNDING),
+        "code_version": code_version(),
+    }
 
 
 def _draw_figure(folder: Path, vae: VAE, latents: list[Latent], codes: Tensor, most: int) -> None:

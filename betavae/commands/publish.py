@@ -32,6 +32,11 @@ def add(commands) -> None:
     )
     add_data(parser)
     parser.add_argument("--to", type=Path, help="the bundle's folder, such as weights/celeba-vae")
+    parser.add_argument(
+        "--unmeasured",
+        action="store_true",
+        help="of a run: leave out the scores that take minutes; evaluate adds them later",
+    )
     parser.add_argument("--hub", metavar="USER/REPO", help="upload the bundle to this repository")
 
 
@@ -57,7 +62,7 @@ def _publish(options: argparse.Namespace) -> None:
     told = trained_on_others(state, data[0])
     if told:
         raise ValueError(f"{run} was trained on {told}: name those with --data.")
-    package(run, options.to, *data, selection=selection)
+    package(run, options.to, *data, selection=selection, measured=not options.unmeasured)
     print_scores([bundle.load(options.to)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from betavae.commands.options import (
@@ -19,6 +20,7 @@ from betavae.model import ARCHITECTURES
 from betavae.objectives import OBJECTIVES
 from betavae.training import checkpoints
 from betavae.training.config import OPTIMISERS, TrainingConfig, config_from
+from betavae.training.fitting import scaled, steps_in
 from betavae.training.loop import train
 from betavae.training.monitor import Pace
 from betavae.training.run import Run, TrainingError
@@ -109,6 +111,20 @@ def add(commands) -> None:
         default=240,
         help="seconds between traversal pictures (240)",
     )
+    option("--seconds", type=float, help="end after so many seconds of training, pauses apart")
+    option(
+        "--fit",
+        action="store_true",
+        help="with --seconds: as many steps as this machine makes in that time, measured at the "
+        "start; what else counts in steps is scaled with them",
+    )
+    option("--stop-after", type=positive, metavar="STEP", help="end after this step")
+    option(
+        "--live",
+        action="store_true",
+        help="write what the run looks like to live.json in its folder, once a second, and obey "
+        "go, pause, step and stop on standard input; it waits for go, and ends when that closes",
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -136,12 +152,33 @@ def _train(options: argparse.Namespace) -> None:
             _refuse_a_run(folder)
             folder.mkdir(parents=True, exist_ok=True)
             run = Run(folder, config, data, processes)
+            if options.fit:
+                steps = processes.first_says(steps_in(_time(options), run))
+                run = Run(folder, scaled(run.config, steps), data, processes)
         if processes.first:
             print(f"{run.config}\n{len(data)} pictures to train on, {len(validation)} held out")
-        pace = Pace(options.history_steps, options.checkpoint_seconds, options.picture_seconds)
-        train(run, validation, pace)
+        pace = Pace(
+            options.history_steps,
+            options.checkpoint_seconds,
+            options.picture_seconds,
+            progress=not options.live,
+        )
+        train(run, validation, pace, watcher=_watcher(options, validation))
     finally:
         processes.close()
+
+
+def _time(options: argparse.Namespace) -> float:
+    if not options.seconds or not 0 < options.seconds < math.inf:
+        raise ValueError("--fit needs --seconds, the time that the steps are to fit.")
+    return options.seconds
+
+
+def _watcher(options: argparse.Namespace, validation):
+    from betavae.training.watching import Nobody, Watcher
+
+    ends = options.seconds or math.inf, options.stop_after or math.inf
+    return Watcher(validation, *ends) if options.live else Nobody(*ends)
 
 
 def _refuse_a_run(folder: Path) -> None:

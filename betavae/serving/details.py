@@ -10,17 +10,34 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from betavae.bundles import Bundle
+from betavae.bundles import Bundle, BundleError
+from betavae.model import WeightsError
+from betavae.renderer import Renderer
 from betavae.serving.checks import Refused
 
 STEP = 1 / 16  # between two bytes: a posterior of details is wider, and 8 s.d. are enough
 NEAREST = 6  # stored faces whose details go with a code of no picture
 REFUSED = "These details are of no face here; choose others."
+
+
+def renderers(served: Mapping[str, Bundle]) -> tuple[dict[str, Renderer], dict[str, str]]:
+    """The second decoders of those bundles that have one, by name; and what is wrong with the
+    others, whose models do without."""
+    found, wrong = {}, {}
+    for name, bundle in served.items():
+        if not bundle.has_renderer:
+            continue
+        try:
+            found[name], _ = bundle.renderer, bundle.details
+        except (WeightsError, BundleError) as error:
+            wrong[f"{name}, sharp"] = str(error)
+    return found, wrong
 
 
 def resolve(bundle: Bundle, word: Any) -> Tensor:

@@ -76,7 +76,7 @@ class Engine:
     ):
         self.device = device or serving_device()
         self.trouble = ""  # one sentence, once the device has failed
-        self._models, self._codes, self._every = models, codes, dials or {}
+        self._models, self._codes, self._every = dict(models), dict(codes), dials or {}
         self._renderers = renderers or {}
         self._placed = self._place()
         on_cpu = self.device.type == "cpu"
@@ -85,6 +85,17 @@ class Engine:
         self._batcher = Batcher(
             self._answer, cores() if on_cpu else 1, MOST_ON_CPU if on_cpu else MOST
         )
+
+    def admit(self, name: str, vae: VAE, codes: Tensor) -> None:
+        """One more model, which may go again."""
+        placed = Placed(vae, self.device, codes)
+        self._models[name], self._codes[name] = vae, codes
+        self._placed.models[name] = placed
+
+    def dismiss(self, name: str) -> None:
+        """It answers no longer."""
+        for kept in (self._placed.models, self._models, self._codes):
+            kept.pop(name, None)
 
     def decode(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from asyncio import gather
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,15 +12,17 @@ from PIL import Image
 from torch import Tensor
 
 from betavae import bundles
-from betavae.bundles import BundleError, matches
+from betavae.bundles import matches
+from betavae.bundles.bundle import Bundle
 from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
-from betavae.model import Posterior, WeightsError
-from betavae.renderer import Renderer
+from betavae.model import Posterior
+from betavae.serving import checks
 from betavae.serving import details as words
+from betavae.serving.answers import Reconstruction, Turned
 from betavae.serving.engine import Engine
 from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
@@ -32,30 +33,6 @@ FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  #
 STRIP_VALUES = torch.linspace(-3, 3, 7)
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What one model made of a picture."""
-
-    picture: Image.Image  # 64x64
-    sharp: Image.Image | None  # the same with the picture's own details, where there is a renderer
-    details: str | None  # the word for them
-    code: Tensor  # (L,), the posterior mean
-    difference: Tensor  # (C, 64, 64) in [0, 1]: grey where right, lighter where too bright
-    psnr: float  # dB
-    ssim: float
-    kl: Tensor  # (L,), nats
-
-
-@dataclass(frozen=True)
-class Turned:
-    """A picture coded again at another β."""
-
-    code: Tensor  # (L,), the posterior mean or a sample
-    kl: Tensor  # (L,), nats
-    picture: Tensor  # (C, 64, 64) in [0, 1], what the code decodes to at that β
-    psnr: float  # dB, beside the picture that was coded
-
-
 class Studio:
     """All bundles that could be loaded, by name, and why the others could not."""
 
@@ -63,30 +40,21 @@ class Studio:
         """added: more bundles, each a folder or "user/repo" on the Hub."""
         expected = os.environ.get("BETAVAE_EXPECTED", " ".join(EXPECTED)).split()
         self.bundles, self.problems = bundles.survey(expected, added)
+        self._guests: set[str] = set()
         self._tunings: dict[str, Tuning] = {}
         self._names: dict[str, dict[int, Name]] = {}
         self._matches = {data: matches.read(data) for data in FAMILIES}
+        renderers, wrong = words.renderers(self.bundles)
+        self.sharp = set(renderers)
+        self.problems |= wrong
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
             dials={name: one.dial for name, one in self.bundles.items() if one.dial is not None},
-            renderers=self._renderers(),
+            renderers=renderers,
         )
         if self.engine.trouble:
             self.problems["device"] = self.engine.trouble
-
-    def _renderers(self) -> dict[str, Renderer]:
-        """The second decoders that draw sharp. A damaged one is said; its model does without."""
-        found = {}
-        for name, bundle in self.bundles.items():
-            if not bundle.has_renderer:
-                continue
-            try:
-                found[name], _ = bundle.renderer, bundle.details
-            except (WeightsError, BundleError) as error:
-                self.problems[f"{name}, sharp"] = str(error)
-        self.sharp = set(found)
-        return found
 
     def details(self, name: str, word: Any) -> Tensor | None:
         """The details (S,) that a word is for; None for a model that draws nothing sharp."""
@@ -100,11 +68,38 @@ class Studio:
 
     @property
     def names(self) -> list[str]:
-        return list(self.bundles)
+        """The models that everybody is offered."""
+        return [name for name in list(self.bundles) if name not in self._guests]
+
+    def admit(self, bundle: Bundle) -> None:
+        """Serve a visitor's own model to whoever knows its name, until it is dismissed."""
+        if bundle.name in self.bundles:
+            return
+        self.engine.admit(bundle.name, bundle.vae, bundle.codes)
+        self._guests.add(bundle.name)
+        self.bundles[bundle.name] = bundle
+
+    def dismiss(self, name: str) -> None:
+        """Serve it no longer."""
+        if name not in self._guests:
+            return
+        del self.bundles[name]
+        self._guests.discard(name)
+        self._names.pop(name, None)
+        self._tunings.pop(name, None)
+        self.engine.dismiss(name)
+
+    def model_name(self, value: Any) -> str:
+        """One of the served models, or a visitor's own. Raises Refused."""
+        if isinstance(value, str) and value in self._guests:
+            return value
+        return checks.model_name(value, self.names)
 
     def title(self, name: str) -> str:
         """For people; with the bundle's name where another model of the same data is called so."""
         title = self.bundles[name].title
+        if name in self._guests:
+            return f"{title}, yours"
         same = [n for n in self.names if self.bundles[n].title == title]
         alone = sum(self.data(n) == self.data(name) for n in same) == 1
         return title if alone else f"{title}, {name}"

@@ -11,18 +11,22 @@ from tqdm import tqdm
 from betavae.machine.allocator import keep_freed_blocks
 from betavae.training import checkpoints, monitor
 from betavae.training.monitor import Pace
+from betavae.training.watching import Nobody
 
 
-def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
+def train(
+    run, validation, pace: Pace | None = None, shows=monitor, watcher: Nobody | None = None
+) -> None:
     """Train `run` to its last step. Ctrl-C, SIGTERM and SIGHUP save and return with a message.
 
-    shows  what a run shows of itself: `figures`, `history_row` and `save_picture` of this module;
-           a run is a Run, or whatever else they know and has its steps and its `save`
+    shows    what a run shows of itself: `figures`, `history_row` and `save_picture` of `monitor`;
+             a run is a Run, or whatever else they know and has its steps and its `save`
+    watcher  may pause the run, and end it before its last step
 
     A checkpoint that cannot be written in between is a warning, and is tried again later; at the
     end it is an error.
     """
-    pace = pace or Pace()
+    pace, watcher = pace or Pace(), watcher or Nobody()
     keep_freed_blocks()
     stop = _StopRequest()
     last_save = last_picture = time.monotonic()
@@ -34,7 +38,11 @@ def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
         disable=not (pace.progress and run.processes.first),
     )
     with stop, bar:
-        while run.step < run.config.steps and not run.processes.any(stop.requested):
+        while run.step < run.config.steps and not run.processes.any(
+            stop.requested or watcher.over(run)
+        ):
+            if watcher.holds(run):
+                continue
             began = time.perf_counter()
             run.train_step()
             run.seconds += time.perf_counter() - began
@@ -46,12 +54,18 @@ def train(run, validation, pace: Pace | None = None, shows=monitor) -> None:
                 run.recent.clear()
             if not run.processes.first:
                 continue
+            watcher.look(run)
             if time.monotonic() - last_save > pace.checkpoint_seconds:
                 _save_or_warn(run)
                 last_save = time.monotonic()
             if time.monotonic() - last_picture > pace.picture_seconds:
                 shows.save_picture(run, validation)
                 last_picture = time.monotonic()
+        if run.processes.first:
+            watcher.close(run)
+        if watcher.over(run) and run.recent:  # the end of what can be packaged
+            run.history.append(shows.history_row(run, validation))
+            run.recent.clear()
         if run.processes.first:
             run.save()
             shows.save_picture(run, validation)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
+from betavae.serving.lab.lab import Lab
 from betavae.serving.studio import Studio
 from betavae.ui import endpoints
 from betavae.ui.parts.markup import notice
 from betavae.ui.parts.opened import fill_when_opened
-from betavae.ui.tabs import compare, reconstruct, training, traverse
+from betavae.ui.tabs import compare, reconstruct, results, train, traverse
 from betavae.ui.wire import MIDDLEWARE, first_sight
 
 CSS = Path(__file__).with_name("page.css")
@@ -63,8 +64,9 @@ def theme() -> gr.themes.Base:
     ).set(**CONTRAST)
 
 
-def build(studio: Studio) -> gr.Blocks:
+def build(studio: Studio, lab: Lab | None = None) -> gr.Blocks:
     """The whole app. Damaged or missing bundles are named at the top; the others work."""
+    lab = lab or Lab()
     with gr.Blocks(
         title="See disentanglement: β-VAE, live",
         analytics_enabled=False,
@@ -81,8 +83,10 @@ def build(studio: Studio) -> gr.Blocks:
                     reconstruct.build(studio, board, tabs)
                 with gr.Tab("Compare", id="compare") as third:
                     compare.build(studio)
-                with gr.Tab("Training & metrics", id="training") as fourth:
-                    training.build(studio)
+                with gr.Tab("Train", id="train"):
+                    train.build(studio, lab, demo)
+                with gr.Tab("Results", id="results") as fourth:
+                    results.build(studio)
             titles = {name: studio.title(name) for name in studio.first_pair}
             demo.first_sight = first_sight(board.props["opening"], titles)
             for tab in (second, third, fourth):

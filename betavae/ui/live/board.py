@@ -101,7 +101,7 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
     bundle, called = studio.bundles[name], studio.latent_names(name)
     return {
         "name": name,
-        "title": bundle.title,
+        "title": studio.title(name) if name not in studio.names else bundle.title,
         "family": studio.family(name),
         "latents": [
             {
@@ -227,7 +227,7 @@ def _family(studio: Studio, request: Any) -> list[str]:
     names = request.get("models") if isinstance(request, dict) else None
     if not isinstance(names, list) or not names:
         raise checks.Refused("Name the models that are shown.")
-    names = [checks.model_name(name, studio.names) for name in names]
+    names = [studio.model_name(name) for name in names]
     if len({studio.family(name) for name in names}) > 1:
         raise checks.Refused("Models of different data cannot start from one picture.")
     return names
@@ -235,10 +235,10 @@ def _family(studio: Studio, request: Any) -> list[str]:
 
 def _codes(studio: Studio, request: Any) -> dict[str, torch.Tensor]:
     wanted = request.get("codes") if isinstance(request, dict) else None
-    if not isinstance(wanted, dict) or not 0 < len(wanted) <= len(studio.names):
+    if not isinstance(wanted, dict) or not 0 < len(wanted) <= len(studio.bundles):
         raise checks.Refused("Send one code a model.")
     return {
-        checks.model_name(name, studio.names): checks.codes(code, studio.bundles[name].vae.latents)
+        studio.model_name(name): checks.codes(code, studio.bundles[name].vae.latents)
         for name, code in wanted.items()
     }
 

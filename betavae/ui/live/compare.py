@@ -59,7 +59,7 @@ def compare_view(studio: Studio, elem_id: str = "comparison") -> gr.HTML:
         elem_id,
         scripts=SCRIPTS,
         styles=STYLES,
-        models=[_described(studio, name) for name in names],
+        models=[described(studio, name) for name in names],
         families=[
             {
                 "name": family,
@@ -77,7 +77,9 @@ def compare_view(studio: Studio, elem_id: str = "comparison") -> gr.HTML:
     )
 
 
-def _described(studio: Studio, name: str) -> dict[str, Any]:
+def described(studio: Studio, name: str) -> dict[str, Any]:
+    """What the browser needs of a model: as for the board, with what its latents tell, and numbers
+    beside its picture."""
     bundle, scores = studio.bundles[name], studio.bundles[name].metrics["scores"]
     found = describe(studio, name) | {"title": studio.title(name)}
     for latent in found["latents"]:
@@ -113,7 +115,7 @@ def compare_functions(studio: Studio) -> list:
             raise checks.Refused("Send a code and the rows of each model.")
         made, betas = {}, betas_of(studio, request)
         for name, code in codes.items():
-            size = studio.bundles[checks.model_name(name, studio.names)].vae.latents
+            size = studio.bundles[studio.model_name(name)].vae.latents
             latents, signs = _rows(rows[name], size)
             at = (checks.codes(code, size)[0], latents)
             frames = studio.strips(name, *at, beta=betas.get(name))
@@ -155,7 +157,7 @@ def _asked(studio: Studio, request: Any) -> tuple[list[str], int]:
     names = request.get("models") if isinstance(request, dict) else None
     if not isinstance(names, list) or not 0 < len(names) <= MOST:
         raise checks.Refused(f"Name one to {MOST} models.")
-    names = list(dict.fromkeys(checks.model_name(name, studio.names) for name in names))
+    names = list(dict.fromkeys(studio.model_name(name) for name in names))
     if len({studio.family(name) for name in names}) > 1:
         raise checks.Refused("Models of different data cannot be compared.")
     first = request.get("first", 0)

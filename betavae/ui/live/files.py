@@ -38,7 +38,7 @@ def save_function(studio: Studio):
         kind = request.get("kind")
         if kind not in ("png", "sheet", *SIDES):
             raise checks.Refused(f"Choose one of: png, sheet, {', '.join(SIDES)}.")
-        name = checks.model_name(request.get("model"), studio.names)
+        name = studio.model_name(request.get("model"))
         code = checks.codes(request.get("code"), studio.bundles[name].vae.latents)
         if len(code) > 1:
             raise checks.Refused("Send one code.")

@@ -13,8 +13,9 @@ from betavae.data.images import centre_square, to_picture
 from betavae.faces.alignment import AlignedFace
 from betavae.faces.light import DARK
 from betavae.faces.pasting import align_by_hand, crop_square
+from betavae.serving.answers import Reconstruction
 from betavae.serving.pictures import data_uri, png_uri
-from betavae.serving.studio import Reconstruction, Studio
+from betavae.serving.studio import Studio
 from betavae.ui.parts.upload import face_or_centre, open_upload, remarks
 
 SHOWN_SIDE = 1000  # of the photo on the page

@@ -93,5 +93,28 @@ root.codes = () => ({
   edited: Object.fromEntries(names.map(n => [n, state.codes[n].map((value, k) =>
     value === rounded(state.start[n][k]) ? state.start[n][k] : value)])),
 });
+// For the lab: a model that the visitor has trained is one of those here, until it is gone.
+root.admit = (model, code, note, other) => {
+  if (!(model.name in models)) {
+    models[model.name] = model;
+    names.push(model.name);
+    Object.assign(state.codes, {[model.name]: zeros(model.name)});
+    Object.assign(state.start, {[model.name]: zeros(model.name)});
+    state.locks[model.name] = [];
+    state.named[model.name] = {};
+    rows[model.name] = {};
+    buildModel(model);
+  }
+  stopAnimation();
+  remember();
+  showModels([model.name, other].filter(Boolean));
+  setFace({[model.name]: code}, note, [model.name]);
+};
+root.dismiss = name => {
+  if (!(name in models)) return;
+  if (state.shown.includes(name)) showModels(props.first);
+  names.splice(names.indexOf(name), 1);
+  delete models[name];
+};
 watch('value', obey);
 obey();

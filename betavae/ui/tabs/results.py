@@ -1,4 +1,4 @@
-"""The Training & metrics tab: the headline table, the curves, the sweep, and measuring again."""
+"""The Results tab: three questions, the table, and below them curves and measuring again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from betavae import metrics
 from betavae.bundles.bundle import BundleError
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import LEADING, TELLING, stands_for
-from betavae.metrics.direction import with_arrow
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.kinds import PARTS, named_chart
-from betavae.study.protocols import NOTE
-from betavae.study.table import read_study, rows
+from betavae.study.table import read_study
+from betavae.ui.live.results import results_view
 from betavae.ui.parts.markup import COPY, code, notice, table
 
 RECORDED = {  # columns of history.csv -> axis
@@ -29,26 +28,17 @@ RECORDED = {  # columns of history.csv -> axis
     "reconstruction": "−log p(x|z), nats (training) ↓",
     "learning_rate": "Learning rate",
 }
-AXES = {"log_beta_norm": "log β_norm", "beta": "β"}
 HEADLINE = (
     "**The paper's metric.** In pairs of pictures, one factor has the same value and the others "
     "change. A linear classifier must find which factor was kept. Its accuracy depends on *L*, the "
     "number of pairs that are averaged, and the paper does not give *L*. The rows *untrained* and "
     "*raw pixels* show how well even an untrained encoder scores."
 )
-CELLS = (
-    "Each cell is the mean ± standard deviation over seeds. In brackets is the mean of the better "
-    "half of the seeds, as the paper reports it. For every score, higher is better ↑."
-)
 CURVES = (
     "**Accuracy against L.** With many pairs, every trained code comes near 100 % on four factors, "
     "and so does PCA. With few pairs, the models differ. Each line is the mean over seeds. The "
     "code is the posterior mean, or one sample of the posterior. The four factors leave out the "
     "shape, as in the paper."
-)
-SWEEP = (
-    "**The effect of β.** Each point is one trained model. β_norm is β·M/N for M latents and N "
-    "pixels, as in the paper's Figure 6."
 )
 MEANING = (
     "**Which latent tracks which attribute.** For each attribute of CelebA, the latent that "
@@ -75,15 +65,12 @@ def build(studio: Studio) -> None:
     except BundleError as error:
         gr.HTML(notice(str(error), wrong=True))
     else:
-        gr.Markdown(f"{HEADLINE}\n\n{CELLS}\n\n{PARTS}")
-        lines = rows(study)
-        gr.HTML(table(lines, "headline", label="The study"), elem_id="headline")
-        if "†" in str(lines):
-            gr.Markdown(NOTE)
+        results_view(study, studio)
+        with gr.Accordion("How to read the table", open=False):
+            gr.Markdown(f"{HEADLINE}\n\n{PARTS}")
         _curves(study)
-        _sweep(study)
-    _training_curves(studio)
     _attributes(studio)
+    _training_curves(studio)
     names = studio.families.get("shapes2d", [])
     if names:
         _measure_again(studio, names)
@@ -153,66 +140,6 @@ def _curve(study: dict[str, Any], chart: str) -> pd.DataFrame:
             for pairs, mean in zip(line["pairs"], line["mean"], strict=True)
         ]
     )
-
-
-def _sweep(study: dict[str, Any]) -> None:
-    points = pd.DataFrame([point for point in study["sweep"] if "beta" in point])
-    if points.empty:  # a study of other objectives
-        return
-    gr.Markdown(SWEEP)
-    points = points.sort_values("beta", kind="stable")  # the legend keeps their order
-    points["β"] = [f"{beta:g}" for beta in points["beta"]]
-    known = points.columns[points.notna().all()]  # runs of earlier studies lack the newest score
-    with gr.Row():
-        score = gr.Dropdown(
-            [(with_arrow(title, name), name) for name, title in TITLES.items() if name in known],
-            value="mig",
-            label="Score",
-            elem_id="sweep-choice",
-        )
-        against = gr.Radio(
-            [(title, name) for name, title in AXES.items()],
-            value="log_beta_norm",
-            label="Horizontal axis",
-        )
-    with gr.Row():
-        plot = gr.ScatterPlot(
-            _swept(points, "mig", "log_beta_norm"),
-            x="x",
-            y="y",
-            x_title=AXES["log_beta_norm"],
-            y_title=" ",
-            tooltip=["run", "y"],
-            y_axis_format=",~f",
-            title=with_arrow(TITLES["mig"], "mig"),
-            height=340,
-            elem_id="sweep",
-        )
-        gr.ScatterPlot(
-            points.rename(columns={"name": "run", "mig": "MIG"}),
-            x="kl",
-            y="reconstruction",
-            color="β",
-            x_title="rate: KL, nats",
-            y_title="distortion: −log p(x|z), nats ↓",
-            tooltip=["run", "MIG", "β"],
-            title="Rate and distortion by β",
-            height=340,
-            elem_id="rate-distortion",
-        )
-
-    def named(name: str, axis: str):
-        return gr.ScatterPlot(x_title=AXES[axis], title=with_arrow(TITLES[name], name))
-
-    chosen = [score, against]
-    titled = gr.on([score.input, against.input], named, chosen, plot, **quiet)
-    titled.then(lambda name, axis: _swept(points, name, axis), chosen, plot, **quiet)
-
-
-def _swept(points: pd.DataFrame, name: str, against: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"run": points["name"], "x": points[against], "y": points[name].astype(float)}
-    ).round(4)
 
 
 def _training_curves(studio: Studio) -> None:
