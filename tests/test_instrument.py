@@ -370,11 +370,11 @@ def test_shapes_have_all_of_it(page):
     panel = page.locator("section[aria-label*='β = 4)']")
     labels = [text.lower() for text in panel.locator("label").all_inner_texts()]
     assert any("across" in text and "left ↔ right" in text for text in labels)
-    before = pixels(page, "shapes2d-beta-vae")
+    before = pixels(page, "shapes2d-beta-tcvae-grown")
     panel.locator(SLIDER).first.focus()
     press(page, "End")
     settle(page)
-    assert np.abs(pixels(page, "shapes2d-beta-vae") - before).mean() > 1
+    assert np.abs(pixels(page, "shapes2d-beta-tcvae-grown") - before).mean() > 1
     press(page, "u")
     settle(page)
-    until(page, lambda: np.abs(pixels(page, "shapes2d-beta-vae") - before).mean() < 0.5)
+    until(page, lambda: np.abs(pixels(page, "shapes2d-beta-tcvae-grown") - before).mean() < 0.5)

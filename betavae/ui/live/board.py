@@ -66,7 +66,12 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         styles=STYLES,
         models=[describe(studio, name) for name in studio.names],
         families=[
-            {"name": name, "title": studio.family_title(name), "word": _word(studio, models[0])}
+            {
+                "name": name,
+                "title": studio.family_title(name),
+                "word": _word(studio, models[0]),
+                "pair": studio.pair(name),
+            }
             for name, models in families.items()
         ],
         first=studio.first_pair,

@@ -65,6 +65,7 @@ def compare_view(studio: Studio, elem_id: str = "comparison") -> gr.HTML:
                 "name": family,
                 "title": studio.family_title(family),
                 "models": members,
+                "pair": studio.pair(family),
                 "factors": family == "shapes2d",  # a model's own pictures: whose factors are known
                 "verdict": in_one_sentence(studio, members),
                 "sections": comparison.sections(family == "shapes2d"),

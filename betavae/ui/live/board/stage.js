@@ -166,7 +166,7 @@ function showModels(which) {
   want(state.shown);
 }
 function showFamily(name) {
-  if (name !== family()) once(() => showModels(names.filter(n => familyOf(n) === name).slice(0, 2)));
+  if (name !== family()) once(() => showModels(props.families.find(f => f.name === name).pair));
 }
 // On a narrow screen there is room for one model's sliders.
 function choosePanel(name) {
