@@ -139,6 +139,21 @@ def test_the_same_seed_gives_the_same_and_another_another(results):
         assert other[name]["score"] != again[name]["score"]
 
 
+def test_metrics_that_look_at_few_pictures_find_in_these_alone_what_they_find_in_all(results):
+    names = [name for name in NAMES if name not in (*metrics.POOLED, "dci")]
+    assert len(names) == 6
+    asked = []
+
+    def code(images):
+        asked.append(len(images))
+        return CODES["rotated"](images)
+
+    found = metrics.evaluate(code, FactorPictures(), names, seed=0)
+    assert sum(asked) == sum(metrics.FIRST)
+    for name in names:
+        assert found[name] == results["rotated"][name], name
+
+
 @pytest.mark.parametrize("name", ["dci", "dci-forest"])
 def test_the_trees_follow_the_seed(name):
     encoded = metrics.encode(CODES["rotated"], FactorPictures(), 0, 1_000, 200)

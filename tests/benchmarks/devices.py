@@ -41,11 +41,15 @@ def devices() -> list[torch.device]:
 
 
 def each(function, seconds: float) -> float:
-    """Seconds a call, median of calls for about `seconds`, after three that do not count."""
+    """Seconds a call, median of calls for about `seconds`, after three that do not count; of a call
+    that takes longer, once after once."""
+    until = time.perf_counter() + seconds
     for _ in range(3):
         function()
+        if time.perf_counter() > until:
+            break
     taken, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until or len(taken) < 3:
+    while time.perf_counter() < until or not taken:
         began = time.perf_counter()
         function()
         taken.append(time.perf_counter() - began)
