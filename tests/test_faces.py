@@ -11,9 +11,17 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw
 
-from betavae.faces.alignment import NoFaceFound, align_face, centre_crop, find_landmarks
+from betavae.faces.alignment import (
+    AT_LEAST,
+    WELL,
+    NoFaceFound,
+    align_face,
+    centre_crop,
+    find_landmarks,
+)
+from betavae.faces.geometry import Patch, resize
 from betavae.faces.light import USUAL, brightened
-from betavae.faces.looks import EYE_DISTANCE, TEMPLATE
+from betavae.faces.looks import EYE_DISTANCE, TEMPLATE, which_way_up
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())  # 512x512, in the public domain
 PUPILS = np.array([(203.4, 100.9), (246.5, 103.8)])  # in it, read off by eye
@@ -305,6 +313,36 @@ def test_threads_give_the_serial_results():
         assert one.eyes == other.eyes
         assert one.faces == other.faces
         assert one.crop.tobytes() == other.crop.tobytes()
+
+
+@pytest.mark.parametrize("tilt", [0, 20, 120, 210])
+def test_the_right_way_up_is_found_from_any_side(tilt):
+    """However the landmarks that it begins with are turned: YuNet's are, for faces that lie."""
+    picture, pupils = pasted(0.8, tilt)
+    patch = Patch(np.asarray(picture), resize(picture.size, picture.size))
+    truth, _ = which_way_up(patch, template_at(pupils))
+    assert eye_error(truth[:2], pupils) < 2 * TOLERANCE
+    for degrees in (90, 135, 180, 290):
+        angle = np.radians(degrees)
+        turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+        middle = truth.mean(axis=0)
+        found, well = which_way_up(patch, (truth - middle) @ turn + middle)
+        assert eye_error(found[:2], pupils) < 2 * TOLERANCE and well > WELL  # not refined yet
+
+
+def test_where_there_is_no_face_none_is_seen_from_any_side():
+    wall = np.asarray(Image.fromarray(skimage.data.brick()).convert("RGB"))
+    patch = Patch(wall, resize(wall.shape[1::-1], wall.shape[1::-1]))
+    _, well = which_way_up(patch, template_at(np.array([(200, 250), (280, 250)])))
+    assert well < AT_LEAST
+
+
+def template_at(pupils: np.ndarray) -> np.ndarray:
+    """TEMPLATE as it lies where the eyes are there."""
+    source, target = TEMPLATE @ (1, 1j), pupils @ (1, 1j)
+    scale = (target[1] - target[0]) / (source[1] - source[0])
+    places = (source - source[0]) * scale + target[0]
+    return np.column_stack((places.real, places.imag))
 
 
 # --- a face that fills its photo, and a dark one ---
