@@ -13,7 +13,7 @@ from betavae.serving.lab.seat import DONE, FAILED, MEASURING, TRAINING, WAITING,
 
 PAUSED = 600.0  # seconds that a paused run keeps its place
 STARTING = 180.0  # seconds until its first report
-GRACE = 90.0  # seconds more than it asked for: its last validation, and a machine that is busy
+GRACE = 180.0  # seconds more than it asked for: its last validation, and a machine that is busy
 
 
 class Visit:
