@@ -6,23 +6,19 @@ from collections.abc import Callable
 from html import escape
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from betavae.bundles.bundle import Bundle
 from betavae.bundles.naming import WORDS
-from betavae.data import Shapes2D
 from betavae.data.shapes2d import FACTOR_NAMES
-from betavae.metrics.codes import BATCH
-from betavae.metrics.telling import entropies, information_from_few
 from betavae.serving.studio import Studio
 from betavae.ui.parts.markup import bar_chart, heat_map, picture, table
 from betavae.ui.parts.scores import chosen_models, every_model
+from betavae.ui.parts.shares import told_shares
 from betavae.ui.parts.tuning import tuning_view
 from betavae.views.traversal import strip
 
 PICTURES = 8  # in a row
-FEW = 2000  # to tell what a model that was not measured says of the factors
 LEAST_AUROC = 0.6  # under it a latent hardly tells an attribute
 HEADS = [name.replace("orientation", "orien\u00adtation") for name in FACTOR_NAMES]  # may break
 HEAT = (
@@ -87,26 +83,9 @@ def _heat_maps(studio: Studio, names: list[str], _: int) -> str:
 
 
 def _shares(studio: Studio, name: str) -> tuple[np.ndarray, list[str]]:
-    """I(z; v) / H(v) as stored with the bundle's MIG, strongest latent first, and the latents; of
-    one that was not measured, a visitor's own, from few pictures."""
-    bundle = studio.bundles[name]
-    parts = bundle.metrics.get("metrics", {}).get("mig")
-    if parts is None:
-        shares = _shares_from_few(studio, name)
-    else:
-        shares = np.array(parts["information"]) / np.array(parts["entropy"])
-    order = [latent.index for latent in bundle.by_kl]
-    return shares[order], [f"z{index}" for index in order]
-
-
-def _shares_from_few(studio: Studio, name: str) -> np.ndarray:
-    shapes = Shapes2D(split="validation")
-    chosen = torch.arange(FEW)
-    images = (shapes.batch(some).float() / 255 for some in chosen.split(BATCH))
-    codes = torch.cat([studio.encode(name, some).mean for some in images])
-    factors = shapes.factors(shapes.indices[chosen])
-    told = information_from_few(codes.double().numpy(), factors.numpy())
-    return np.clip(told / entropies(shapes.factor_sizes), 0, 1)
+    """I(z; v) / H(v), strongest latent first, and the latents."""
+    order = [latent.index for latent in studio.bundles[name].by_kl]
+    return told_shares(studio, name)[order], [f"z{index}" for index in order]
 
 
 def _reconstructions(studio: Studio, names: list[str], first: int) -> str:
