@@ -182,21 +182,21 @@ def test_a_link_fills_the_form_and_waits(visitor, lab):
     assert asked["tab"] == ["train"] and asked["latents"] == ["8"]
 
 
-@pytest.mark.parametrize("query", ["&run=beta-vae_beta-9999", "&run=nonsense", "&seconds=99999"])
+@pytest.mark.parametrize("query", ["&run=beta-vae_beta-9999", "&seconds=99999"])
 def test_a_damaged_link_is_said_and_the_usual_set_up_is_there(visitor, query):
     page = visitor(query)
     assert "This link is damaged" in page.locator(".lab .status").inner_text()
     assert page.get_by_label("Objective of the right run").input_value() == "beta-vae"
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 1024), (390, 844)])
-def test_the_tab_fits_the_screen(visitor, width, height):
+def test_the_tab_fits_each_screen(visitor):
     page = visitor()
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    box = page.locator(PLAY).bounding_box()
-    assert box["y"] + box["height"] < height and box["width"] >= 44
+    for width, height in ((1280, 720), (768, 1024), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        box = page.locator(PLAY).bounding_box()
+        assert box["y"] + box["height"] < height and box["width"] >= 44
 
 
 REPORT = {
