@@ -119,8 +119,11 @@ def test_who_waits_may_leave_and_a_closed_page_frees_its_place(lab):
     assert lab.place(third) == 1 and second.seats[0].sentence == "It left the queue."
     pid = first.seats[0].process.pid
     lab.gone("session")
-    assert not alive(pid)
+    lab.look(first.token)  # the line was only cut
+    assert alive(pid)
+    lab.gone("session")
     until(lambda: third.at_it)
+    assert not alive(pid)
     with pytest.raises(Refused, match="no longer here"):
         lab.look(first.token)
 

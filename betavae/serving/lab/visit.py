@@ -23,6 +23,7 @@ class Visit:
         self.token = secrets.token_urlsafe(16)
         self.session = ""
         self.seen = time.monotonic()
+        self.gone: float | None = None  # when its page was closed, or seemed to be
         self.seats: list[Seat] = []
         self.work: list[Seat] = []
         self.kind = ""  # of the work: "train" or "measure"
