@@ -81,6 +81,10 @@ def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
             page.wait_for_function(made, timeout=120_000)  # what latents respond to takes longest
             assert violations(page) == [], family
 
+        page.get_by_role("tab", name="Train", exact=True).click()
+        page.locator(".lab .more summary").click()
+        assert violations(page) == []
+
         page.get_by_role("tab", name="Results").click()
         page.wait_for_selector("#headline table")
         page.locator("#attributes summary").click()

@@ -56,7 +56,7 @@ def visitor(browser, address):
     assert not errors, errors
 
 
-ONE = "&run=beta-vae_beta-4&latents=3&seconds=30&seed=5"
+ONE = "&run=beta-vae_beta-4&latents=3&seconds=300&seed=5"
 
 
 def state(page) -> str:
@@ -72,19 +72,19 @@ def pictures_seen(page) -> int:
     return int(text.split(" ")[0].replace(",", "")) if "seen" in text else 0
 
 
-def test_a_run_from_start_to_the_zip(visitor, lab, tmp_path, monkeypatch):
+def test_a_run_from_start_to_the_zip(visitor, lab, tmp_path):
     page = visitor(ONE)
     page.locator(PLAY).click()
     becomes(page, "running")
-    until(page, lambda: pictures_seen(page) > 0, 120)
+    until(page, lambda: pictures_seen(page) > 0, 180)
     page.locator(PLAY).click()
     becomes(page, "paused")
     (visit,) = lab._visits.values()
-    until(page, lambda: visit.seats[0].live()["state"] == "paused")
+    until(page, lambda: visit.seats[0].live()["state"] == "paused", 180)
     before = visit.seats[0].live()["step"]
     page.get_by_role("button", name="Step").click()
-    until(page, lambda: visit.seats[0].live()["step"] == before + 1)
-    until(page, lambda: pictures_seen(page) == 16 * (before + 1))
+    until(page, lambda: visit.seats[0].live()["step"] == before + 1, 180)
+    until(page, lambda: pictures_seen(page) == 16 * (before + 1), 180)
     # What is on the page is what the run reported.
     report = visit.seats[0].live()
     page.wait_for_function("words => document.querySelector('.words').textContent === words",
@@ -92,6 +92,7 @@ def test_a_run_from_start_to_the_zip(visitor, lab, tmp_path, monkeypatch):
     assert page.locator(".latents .name").count() == 3
     page.locator(PLAY).click()
     becomes(page, "running")
+    page.get_by_role("button", name="Stop").click()
     becomes(page, "")
     assert "Done" in page.locator(".run .stage").inner_text()
 
@@ -181,21 +182,21 @@ def test_a_link_fills_the_form_and_waits(visitor, lab):
     assert asked["tab"] == ["train"] and asked["latents"] == ["8"]
 
 
-@pytest.mark.parametrize("query", ["&run=beta-vae_beta-9999", "&run=nonsense", "&seconds=99999"])
+@pytest.mark.parametrize("query", ["&run=beta-vae_beta-9999", "&seconds=99999"])
 def test_a_damaged_link_is_said_and_the_usual_set_up_is_there(visitor, query):
     page = visitor(query)
     assert "This link is damaged" in page.locator(".lab .status").inner_text()
     assert page.get_by_label("Objective of the right run").input_value() == "beta-vae"
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 1024), (390, 844)])
-def test_the_tab_fits_the_screen(visitor, width, height):
+def test_the_tab_fits_each_screen(visitor):
     page = visitor()
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    box = page.locator(PLAY).bounding_box()
-    assert box["y"] + box["height"] < height and box["width"] >= 44
+    for width, height in ((1280, 720), (768, 1024), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        box = page.locator(PLAY).bounding_box()
+        assert box["y"] + box["height"] < height and box["width"] >= 44
 
 
 REPORT = {

@@ -22,6 +22,7 @@ from betavae.serving.lab.visit import Visit
 MOST_WAITING = 40  # visits in the queue
 MOST_KEPT = 60  # runs on the disk, of 3 MB each
 SILENT = 150.0  # seconds without a question: the page is gone (a hidden one asks once a minute)
+AWAY = 3.0  # seconds without one after its line was cut
 KEPT = 3600.0  # seconds that a finished run is kept after its page's last question
 TICK = 0.2
 SPARE = 0.95  # of the steps that an earlier run made in as long
@@ -115,7 +116,7 @@ class Lab:
         """The visit, which is there as long as it is looked at."""
         with self._lock:
             visit = self._known(token)
-            visit.seen = time.monotonic()
+            visit.seen, visit.gone = time.monotonic(), None
             return visit
 
     def place(self, visit: Visit) -> int:
@@ -130,10 +131,12 @@ class Lab:
             self._known(token).session = session
 
     def gone(self, session: str) -> None:
-        """The page of this session is closed."""
+        """The page of this session is closed, or its line is cut: then it looks again soon."""
         with self._lock:
-            for visit in [v for v in self._visits.values() if v.session == session]:
-                self._forget(visit)
+            for visit in self._visits.values():
+                if visit.session == session:
+                    visit.gone = time.monotonic()
+            self._awake.notify_all()
 
     def leave(self, token: Any) -> None:
         """The visit is over."""
@@ -193,11 +196,13 @@ class Lab:
                     self._thread = None
                     return
                 self._tick(time.monotonic())
-                self._awake.wait(TICK if self._queue else 5.0)
+                leaving = any(visit.gone is not None for visit in self._visits.values())
+                self._awake.wait(TICK if self._queue or leaving else 5.0)
 
     def _tick(self, now: float) -> None:
         for visit in list(self._visits.values()):
-            if now - visit.seen > (SILENT if visit in self._queue else KEPT):
+            silent = now - visit.seen > (SILENT if visit in self._queue else KEPT)
+            if silent or (visit.gone is not None and now - visit.gone > AWAY):
                 self._forget(visit)
         for visit in list(self._queue):
             if visit.at_it:

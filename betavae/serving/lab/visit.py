@@ -13,7 +13,7 @@ from betavae.serving.lab.seat import DONE, FAILED, MEASURING, TRAINING, WAITING,
 
 PAUSED = 600.0  # seconds that a paused run keeps its place
 STARTING = 180.0  # seconds until its first report
-GRACE = 90.0  # seconds more than it asked for: its last validation, and a machine that is busy
+GRACE = 180.0  # seconds more than it asked for: its last validation, and a machine that is busy
 
 
 class Visit:
@@ -23,6 +23,7 @@ class Visit:
         self.token = secrets.token_urlsafe(16)
         self.session = ""
         self.seen = time.monotonic()
+        self.gone: float | None = None  # when its page was closed, or seemed to be
         self.seats: list[Seat] = []
         self.work: list[Seat] = []
         self.kind = ""  # of the work: "train" or "measure"

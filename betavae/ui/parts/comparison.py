@@ -16,6 +16,7 @@ from betavae.serving.details import of_stored
 from betavae.serving.studio import Studio
 from betavae.ui.parts.markup import bar_chart, heat_map, picture, table
 from betavae.ui.parts.scores import chosen_models, every_model
+from betavae.ui.parts.shares import told_shares
 from betavae.ui.parts.tuning import tuning_view
 from betavae.views.traversal import strip
 
@@ -85,18 +86,14 @@ def _tuning(studio: Studio, names: list[str], _: int) -> str:
 
 
 def _heat_maps(studio: Studio, names: list[str], _: int) -> str:
-    maps = "".join(
-        heat_map(*_shares(studio.bundles[name]), HEADS, studio.title(name)) for name in names
-    )
+    maps = "".join(heat_map(*_shares(studio, name), HEADS, studio.title(name)) for name in names)
     return f'<p>{HEAT}</p><div class="heat-maps">{maps}</div>'
 
 
-def _shares(bundle: Bundle) -> tuple[np.ndarray, list[str]]:
-    """I(z; v) / H(v) as stored with the bundle's MIG, strongest latent first, and the latents."""
-    parts = bundle.metrics["metrics"]["mig"]
-    shares = np.array(parts["information"]) / np.array(parts["entropy"])
-    order = [latent.index for latent in bundle.by_kl]
-    return shares[order], [f"z{index}" for index in order]
+def _shares(studio: Studio, name: str) -> tuple[np.ndarray, list[str]]:
+    """I(z; v) / H(v), strongest latent first, and the latents."""
+    order = [latent.index for latent in studio.bundles[name].by_kl]
+    return told_shares(studio, name)[order], [f"z{index}" for index in order]
 
 
 def _reconstructions(studio: Studio, names: list[str], first: int) -> str:

@@ -61,7 +61,9 @@ async function drawRun(run, scale) {
     row.bar.style.transform = `scaleX(${Math.min(1, nats / scale)})`;
     row.kl.textContent = nats.toFixed(nats < 9.95 ? 1 : 0);
     row.name.classList.toggle('silent', nats < .05);
-    row.own.textContent = own ? own.join(', ') : '';
+    const named = own ? own.join(', ') : '';
+    if (named && named !== row.own.textContent) row.own.animate([{background: 'var(--run)', color: 'var(--block-background-fill)'}, {}], 2500);
+    row.own.textContent = named;
     row.cells.forEach((cell, f) => {
       const told = report.information?.[k][f] ?? 0, share = Math.min(1, told / props.entropies[f]);
       cell.style.setProperty('--share', share.toFixed(3));

@@ -41,6 +41,7 @@ async function begin() {
   const answer = await answerTo(server.begin({token: visit.token, keep: form.keep, ...setup()}));
   play.disabled = false;
   if (!answer) return;
+  history.replaceState(history.state, '', setupLink());
   if (visit.token !== answer.token) trigger('submit', {token: answer.token});
   form.keep = null;
   for (const name of Object.keys(runs)) if (!answer.runs.some(run => run.name === name)) forget(name);
@@ -134,8 +135,8 @@ function showDrive() {
   panel.querySelector('.set-up').toggleAttribute('inert', Boolean(visit.state));
   const report = (working.at(-1) ?? runs[visit.shown.at(-1)])?.report;
   const full = (working.at(-1) ?? runs[visit.shown.at(-1)])?.seconds ?? form.seconds;
-  time.textContent = `${clock(report?.seconds ?? 0)} of ${clock(visit.state ? full : form.seconds)}`;
-  progress.value = report ? Math.min(1, report.seconds / full) : 0;
+  time.textContent = !visit.state && report ? clock(report.seconds) : `${clock(report?.seconds ?? 0)} of ${clock(visit.state ? full : form.seconds)}`;
+  progress.value = !report ? 0 : visit.state ? Math.min(1, report.seconds / full) : 1;
   const waits = visit.place === 1 ? 'You are next: another visitor trains just now.' : `You are number ${visit.place} in the queue.`;
   const told = {waiting: waits, starting: 'The training starts: a few seconds.', paused: 'Paused. Step makes one step; after ten minutes it is stopped.',
     stopping: 'It stops after this step.'}[visit.state];

@@ -50,6 +50,7 @@ function showCost() {
   const shown = known.points.slice().sort((a, b) => Boolean(a.served) - Boolean(b.served));   // rings on top
   const x = axis(shown.map(p => p.kl)), y = axis(shown.map(p => p.reconstruction));
   const {chart, across, up} = frame(x, y, 'rate: KL, nats', 'distortion: −log p(x|z), nats');
+  chart.setAttribute('role', 'group');                        // its points are buttons
   chart.append(text(LEFT + 4, TOP + 6, 'error, nats ↓', {class: 'title'}));
   for (const p of shown) {
     const of = p.objective === 'beta-vae' && p.beta === 1 ? 'vae' : p.objective;
