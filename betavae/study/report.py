@@ -21,6 +21,13 @@ from betavae.study.summary import PAPER, spread
 from betavae.study.table import as_markdown, markdown, marked, read_study
 
 TEMPLATES = Path(__file__).with_name("reports")
+SHARP = (  # of a renderer: score, heading, digits
+    ("psnr", "PSNR, dB", 2),
+    ("ssim", "SSIM", 3),
+    ("detail", "detail, of the pictures'", 2),
+    ("frechet", "Fréchet distance", 1),
+    ("kept_swapped_median", "code read back, median correlation", 3),
+)
 STUDIES = ("shapes2d", "celeba")  # reports/NAME.md.jinja -> weights/NAME-study/README.md
 LONG = (  # of the longer runs: score, heading, the best one (None: neither is better)
     ("reconstruction", "−log p(x given z), nats", min),
@@ -198,12 +205,27 @@ def _faces(folder: Path) -> dict[str, Any]:
         table.append([f"[`{name}`](../{name})", config["title"], *values])
     return {
         "table": as_markdown(table),
+        "sharp": as_markdown(_sharp(bundles)),
         "commands": [
             line
             for name, (config, _) in bundles.items()
             for line in (train_command(name, config["training"]), publish_command(name, config))
         ],
     }
+
+
+def _sharp(bundles: dict[str, tuple[dict, dict]]) -> list[list[str]]:
+    """A row a model that has a renderer: what it adds, plain → with the faces' own details."""
+    rows = [["model", *(heading for _, heading, _ in SHARP)]]
+    for name, (_, metrics) in bundles.items():
+        found = metrics.get("renderer", {}).get("scores")
+        if found:
+            cells = [
+                f"{found[f'{score}_plain']:.{digits}f} → {found[f'{score}_own']:.{digits}f}"
+                for score, _, digits in SHARP
+            ]
+            rows.append([f"[`{name}`](../{name})", *cells])
+    return rows
 
 
 _KNOWN: dict[str, Callable[[Path], dict[str, Any]]] = {"shapes2d": _shapes, "celeba": _faces}
