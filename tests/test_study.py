@@ -7,7 +7,6 @@ import json
 import shutil
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
 from betavae.bundles.bundle import BundleError
+from betavae.serving.studio import Studio
 from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
@@ -24,8 +24,8 @@ from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training.checkpoints import CheckpointError
+from betavae.ui.parts import results
 from betavae.ui.parts.verdict import means_over_seeds
-from betavae.ui.tabs import training as training_tab
 
 PROJECT = Path(__file__).parents[1]
 
@@ -323,9 +323,8 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     plots.sweep(summary, tmp_path / "sweep.png")
     plots.rate_distortion(summary, tmp_path / "plane.png")
     assert not (tmp_path / "sweep.png").exists() and (tmp_path / "plane.png").exists()
-    with gr.Blocks() as page:
-        training_tab._sweep(summary)
-    assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
+    said = results.sentences(results.points(summary, Studio()), "mig")
+    assert said["beta"] == said["cost"] == "The study has no runs of several β."
 
 
 def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
