@@ -10,8 +10,7 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-// A picture of a data URI, as a bitmap. An <img> for each would stay in the browser's caches for long: two
-// minutes of dragging left 48 MB of them (tests/benchmarks/browser_memory.py).
+// A picture of a data URI, as a bitmap, which can be closed: an <img> a frame waits for the browser.
 function load(uri) {
   const [head, data] = uri.split(',');
   const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
@@ -24,6 +23,18 @@ function enlarge(image, canvas) {
   half.getContext('2d').drawImage(image, 0, 0, SIZE / 2, SIZE / 2);
   canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
   image.close();
+}
+
+// A sheet of previews, a data URI, as the background of what `selector` finds. Not as a blob: the browser
+// keeps those that it has drawn for minutes, 30 MB a minute (tests/benchmarks/browser_memory.py). And in a
+// rule, because a property as long as that, inherited by each row, takes ten times as long.
+const sheets = {};                                            // a <style> a model
+async function hangSheet(name, selector, uri) {
+  const image = Object.assign(new Image(), {src: uri});
+  await image.decode();
+  sheets[name] ??= root.appendChild(make('style'));
+  sheets[name].textContent = `${selector} { background-image: url("${uri}") !important; }`;
+  return image.width;
 }
 
 // Gradio answers a lost network with nothing, and a question may hang: both are failures. An answer that

@@ -109,15 +109,7 @@ function noPreviews() {
 }
 // The rows' pictures are windows on one sheet a model: eighty canvases would be painted anew with
 // every picture of a drag.
-const hung = {};                                              // each model's sheet, as an address
 async function hang(name, uri) {
-  const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  const image = new Image(), style = sections[name].style;
-  image.src = address;
-  await image.decode();
-  style.setProperty('--sheet', `url("${address}")`);
-  style.setProperty('--columns', image.width / 64);
-  const before = hung[name];
-  hung[name] = address;
-  if (before) setTimeout(() => URL.revokeObjectURL(before), RETRY);
+  const width = await hangSheet(name, `[data-sheet="${name}"] :is(.thumb, .strip)`, uri);
+  sections[name].style.setProperty('--columns', width / 64);
 }

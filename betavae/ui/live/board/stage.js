@@ -22,6 +22,7 @@ function buildModel(model) {
   const section = sections[model.name] = make('section', {className: 'panel'},
     make('h2', {className: 'unseen', textContent: `Latents of ${model.title}`}),
     make('div', {className: 'sliders'}, ...activeOf(model.name).map(l => buildRow(model, l))));
+  section.dataset.sheet = model.name;
   section.style.setProperty('--rows', count);
   section.setAttribute('aria-label', `Latents of ${model.title}`);
   const folded = model.latents.filter(l => !l.active);

@@ -4,7 +4,7 @@ const pairs = make('div', {className: 'pairs-live', id: 'matched'});
 const list = make('div', {className: 'rows'});
 const above = make('p', {className: 'reading'});
 const screens = {}, details = {}, columns = {}, numbers = {}; // of each model
-let ranges = [], laidOut = '', over = 0, timer = null, hung = {};
+let ranges = [], laidOut = '', over = 0, timer = null;
 
 function column(name) {
   const model = models[name];
@@ -162,15 +162,9 @@ const stripsSoon = newestWins(1, () => {
 }, () => say('The server does not answer; the strips are not up to date.'));
 // The strips are windows on one sheet a model.
 async function hang(name, uri) {
-  const place = state.shown.indexOf(name);
-  if (place < 0) return;
-  const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  await Object.assign(new Image(), {src: address}).decode();
-  list.style.setProperty(`--sheet-${place}`, `url("${address}")`);
+  if (!state.shown.includes(name)) return;
+  await hangSheet(name, `.cell[data-model="${name}"] .strip`, uri);
   list.style.setProperty('--rows', state.rows.length);
-  const before = hung[place];
-  hung[place] = address;
-  if (before) setTimeout(() => URL.revokeObjectURL(before), RETRY);
 }
 function describe() {
   for (const name of state.shown) {
