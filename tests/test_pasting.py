@@ -130,24 +130,20 @@ def test_a_chosen_face_is_aligned_instead_of_the_largest(portrait):
     assert np.abs(as_floats(other.crop) - as_floats(largest.crop)).mean() < 0.06
 
 
-def turned_away(portrait: Image.Image) -> Image.Image:
-    """The portrait with all that is left of its nose drawn together to a third: as if the head
-    were turned to the viewer's left."""
-    face = align_face(portrait)
-    (x, _), side, _ = crop_square(face)
-    columns = np.arange(portrait.width) + 0.5
-    reach = side * 0.45
-    source = np.where(columns < x, x - (x - columns) * 3, columns)
-    gone = columns < x - reach / 3  # beyond the face the wall as it is
-    source = np.where(gone, np.minimum(columns, x - reach), source).astype(int).clip(0)
-    return Image.fromarray(np.asarray(portrait)[:, source])
+def turned_away(seen: np.ndarray) -> np.ndarray:
+    """An aligned face (96, 96, 3) with all that is left of its nose drawn together to a third: as
+    if the head were turned to the viewer's left."""
+    columns = np.arange(96)
+    reach = 44  # of what is drawn together; beyond it the wall as it is
+    source = np.where(columns < 48, 48 - (48 - columns) * 3, columns)
+    gone = columns < 48 - reach / 3
+    return seen[:, np.where(gone, np.minimum(columns, 48 - reach), source).clip(0)]
 
 
 def test_the_mask_ends_where_a_turned_head_ends(portrait):
     seen = as_floats(align_face(portrait).crop.resize((96, 96)))
     assert pasting.half_widths(seen) == (pasting.FACE_HALF, pasting.FACE_HALF), "from the front"
-    face = align_face(turned_away(portrait))
-    seen = as_floats(face.crop.resize((96, 96)))
+    seen = turned_away(seen)
     left, right = pasting.half_widths(seen)
     assert left < 0.8 * pasting.FACE_HALF and right == pasting.FACE_HALF
     mirrored = pasting.half_widths(np.ascontiguousarray(seen[:, ::-1]))
