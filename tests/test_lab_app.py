@@ -100,6 +100,8 @@ def test_a_run_from_start_to_the_zip(visitor, lab, tmp_path):
     page.wait_for_selector(".board canvas[data-model^=lab-]")
     assert "yours" in page.locator("#board #model").evaluate("s => s.selectedOptions[0].text")
     before = page.evaluate("+document.querySelector('.board').dataset.frames")
+    # After so few steps its latents may all be silent, and folded away.
+    page.evaluate("document.querySelectorAll('.panels details').forEach(d => { d.open = true; })")
     page.locator(".panels .latent input[type=range]").first.press("PageUp")
     page.wait_for_function("n => +document.querySelector('.board').dataset.frames > n", arg=before)
     assert page.locator(".board .status.wrong").count() == 0
