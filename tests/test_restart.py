@@ -21,7 +21,7 @@ from betavae import bundles
 PROJECT = Path(__file__).parents[1]
 SERVED = ("celeba-vae", "celeba-beta-vae")
 LOST = "The server was restarted and lost your photo. Upload it again to go on."
-NOTICE = "#reconstruction .notice"
+EMPTY = "Your face and what a model makes of it will appear here."
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def test_a_page_that_outlives_its_server_says_what_is_lost(browser, port, tmp_pa
     with app(port, tmp_path):
         pages = open_page(browser, f"http://127.0.0.1:{port}")
         page = next(pages)
+        page.set_default_timeout(90_000)
         page.get_by_role("tab", name="Reconstruct").click()
         page.set_input_files("#photo input[type=file]", portrait)
         page.wait_for_selector("#reconstruction .cards")
@@ -72,6 +73,7 @@ def test_a_page_that_outlives_its_server_says_what_is_lost(browser, port, tmp_pa
         page.get_by_text(LOST).wait_for()
         assert page.get_by_role("tab", name="Reconstruct").get_attribute("aria-selected") == "true"
         page.get_by_text("Another photo").click()
+        page.get_by_text(EMPTY).wait_for()  # else the old photo's end may take the new one along
         page.set_input_files("#photo input[type=file]", portrait)
         page.wait_for_selector("#reconstruction .cards")
         page.get_by_role("button", name="Edit in Traverse").click()
