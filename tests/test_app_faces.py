@@ -27,6 +27,7 @@ from betavae.ui.parts import paste
 from betavae.ui.parts.face import deviations, take_apart, unusual
 
 FACES = [name for name in bundles.names() if name.startswith("celeba-")]
+SHARP = sum(bundles.load(name).has_renderer for name in FACES)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,12 @@ def picture_of(page, selector) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"))
 
 
+@torch.no_grad()
+def details_of(crop, code: torch.Tensor) -> torch.Tensor:
+    images = to_tensor(crop)[None].float() / 255
+    return bundles.load(BETA).renderer.details(images, code[None]).mean[0]
+
+
 def code_of(crop, name=BETA) -> torch.Tensor:
     with torch.no_grad():
         return bundles.load(name).vae.encode(to_tensor(crop)[None].float() / 255).mean[0]
@@ -65,7 +72,7 @@ def code_of(crop, name=BETA) -> torch.Tensor:
 class TestCards:
     def test_difference_figures_and_what_the_face_uses_most(self, tab, portrait):
         upload(tab, portrait)
-        assert tab.locator("#reconstruction .pictures img").count() == 1 + 2 * len(FACES)
+        assert tab.locator("#reconstruction .pictures img").count() == 1 + 2 * len(FACES) + SHARP
         crop = align_face(Image.open(portrait)).crop
         bundle = bundles.load(BETA)
         with torch.no_grad():
@@ -305,7 +312,9 @@ class TestBlend:
         tab.get_by_text("Blend with another face").click()
         tab.set_input_files("#blend-photo input[type=file]", tmp_path / "mirrored.png")
         tab.wait_for_function("+document.querySelector('.blend')?.dataset.frames >= 1")
-        codes = [code_of(align_face(p).crop) for p in (Image.open(portrait), mirrored)]
+        crops = [align_face(p).crop for p in (Image.open(portrait), mirrored)]
+        codes = [code_of(crop) for crop in crops]
+        own = [details_of(crop, code) for crop, code in zip(crops, codes, strict=True)]
         for share in (0.0, 0.5, 1.0):
             frames = tab.evaluate("+document.querySelector('.blend').dataset.frames")
             tab.locator("#blend-slider input").evaluate(
@@ -319,7 +328,8 @@ class TestBlend:
             shown = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB")
             code = codes[0] + share * (codes[1] - codes[0])
             with torch.no_grad():
-                expected = bundles.load(BETA).vae.decode(code[None]).mean[0]
+                details = own[0].lerp(own[1], share)
+                expected = bundles.load(BETA).renderer(code[None], details[None])[0]
             small = np.asarray(shown.resize((64, 64), Image.Resampling.BOX), float) / 255
             assert np.abs(small - expected.permute(1, 2, 0).numpy()).mean() < 0.015
         # A new first face is the one that is blended, without a second upload of the other.

@@ -93,7 +93,7 @@ def test_publish_packages_the_chosen_seed_and_says_how(monkeypatch, tmp_path):
     target = tmp_path / "weights" / "mine"
     assert cli.main(["publish", str(tmp_path / "kind"), "--to", str(target)]) == 0
     (((run, folder, training, validation), named),) = packaged
-    assert (run, folder, named) == (chosen, target, {"selection": told})
+    assert (run, folder, named) == (chosen, target, {"selection": told, "measured": True})
     assert len(training) > len(validation) > 0
 
 

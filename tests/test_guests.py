@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import shutil
 
+import coroutines
 import pytest
 
 from betavae.bundles.bundle import load
@@ -48,7 +48,7 @@ def test_it_is_offered_to_nobody_and_answers_who_knows_its_name(studio, guest):
     assert not any(NAME in models for models in studio.families.values())
     assert studio.title(NAME) == f"{guest.title}, yours"
     code = {NAME: [0.0] * guest.vae.latents}
-    frame = asyncio.run(functions(studio)["frame"]({"codes": code}))
+    frame = coroutines.run(functions(studio)["frame"]({"codes": code}))
     assert frame["pictures"][NAME].startswith("data:image/jpeg")
     strips = functions(studio)["strips"]({"codes": code, "latents": {NAME: [0]}})
     assert strips["sheets"][NAME].startswith("data:image/webp")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from types import SimpleNamespace
 
+import coroutines
 import gradio as gr
 import httpx
 import pytest
@@ -53,7 +53,7 @@ def asked(body: bytes, path=wire.ASKED_AT, auth=None, **headers: str):
             whole, more = whole + message["body"], message["more_body"]
         usual.append(whole)
 
-    asyncio.run(wire.ShortWay(the_usual)(scope, receive, send))
+    coroutines.run(wire.ShortWay(the_usual)(scope, receive, send))
     assert bool(sent) != bool(usual)
     return ("usual", usual[0]) if usual else ("short", json.loads(sent[-1]["body"]))
 

@@ -58,7 +58,7 @@ def _traverse(options: argparse.Namespace) -> None:
         details = loaded.details[options.first : options.first + options.faces]
         titles = [labels.get(k, "") for k in shown]
         figure = contact_sheet(loaded.renderer, codes, details, shown, titles, seed=options.seed)
-        _save(figure, options, f"sharp-{loaded.name}.png")
+        _save(figure, options, f"sharp-{loaded.name}.png", shown)
         return
     figure = traversal_figure(
         loaded.vae,
@@ -69,10 +69,10 @@ def _traverse(options: argparse.Namespace) -> None:
         options.columns,
         options.seed,
     )
-    _save(figure, options, f"traversal-{loaded.name}.png")
+    _save(figure, options, f"traversal-{loaded.name}.png", shown)
 
 
-def _save(figure: Image.Image, options: argparse.Namespace, name: str) -> None:
+def _save(figure: Image.Image, options: argparse.Namespace, name: str, shown: list[int]) -> None:
     path = options.to or Path(name)
     figure.save(path)
-    print(f"{path}: {options.faces} faces, {figure.width}x{figure.height}")
+    print(f"{path}: {len(shown)} latents, {options.faces} faces, {figure.width}x{figure.height}")

@@ -27,35 +27,27 @@ def build(studio: Studio) -> None:
     """Register the four endpoints in the current Blocks."""
 
     def decode(
-        latents: list[list[float]],
-        model: str,
-        output: str = "mean",
-        seed: int = 0,
-        details: str = "none",
+        latents: list[list[float]], model: str, output: str = "mean", seed: int = 0
     ) -> list[str]:
         """Decode codes. latents: a list of codes, each a list with one number per latent; model:
         the model's name; output: the 'mean' of p(x|z), a 'sample' drawn with the seed, or 'sharp',
-        the picture of the model's renderer with the details: 'none', 'f12' for those of the stored
-        face 12, 't7' for those of a training face, or what /reconstruct returned. Returns one
-        picture per code: a PNG data URI, 64x64."""
+        the picture of the model's renderer without details of anybody; 'sharp:f12' with those of
+        the stored face 12, 'sharp:t7' with those of a training face, 'sharp:' and what /reconstruct
+        returned as details with those of a photo. Returns one picture per code: a PNG data URI,
+        64x64."""
         name = checks.model_name(model, studio.names)
         codes = checks.codes(latents, studio.bundles[name].vae.latents)
         seed = checks.whole_number(seed, 0, 2**31, "The seed")
-        own = details_of(studio, {"details": {name: details}}, checks.output(output), {name: codes})
-        pictures = studio.decode(name, codes, output, seed, own.get(name))
+        kind, details = _asked(studio, name, output)
+        pictures = studio.decode(name, codes, kind, seed, details)
         return [png_uri(to_picture(picture)) for picture in pictures]
 
     def traverse(
-        latents: list[float],
-        model: str,
-        latent: int,
-        frames: int = 8,
-        output: str = "mean",
-        details: str = "none",
+        latents: list[float], model: str, latent: int, frames: int = 8, output: str = "mean"
     ) -> dict[str, Any]:
         """Traverse one latent: set it to evenly spaced values from -3 to 3 and decode. latents: one
-        code; latent: which one, from 0; frames: how many values; output and details: as for
-        /decode. Returns the latent's label, the values, and one frame per value: a PNG data URI,
+        code; latent: which one, from 0; frames: how many values; output: as for /decode.
+        Returns the latent's label, the values, and one frame per value: a PNG data URI,
         64x64."""
         name = checks.model_name(model, studio.names)
         latent_count = studio.bundles[name].vae.latents
@@ -63,9 +55,8 @@ def build(studio: Studio) -> None:
         index = checks.whole_number(latent, 0, latent_count - 1, "The latent")
         count = checks.whole_number(frames, 2, MOST_FRAMES, "The number of frames")
         values = torch.linspace(-3, 3, count)
-        own = details_of(studio, {"details": {name: details}}, checks.output(output), {name: codes})
-        own = own.get(name)
-        pictures = studio.strips(name, codes[0], [index], output, values, details=own)
+        kind, details = _asked(studio, name, output)
+        pictures = studio.strips(name, codes[0], [index], kind, values, details=details)
         return {
             "label": next(k.label for k in studio.bundles[name].latents if k.index == index),
             "values": values.tolist(),
@@ -110,6 +101,13 @@ def build(studio: Studio) -> None:
     gr.api(_refusing(traverse), api_name="traverse", queue=False)
     for function in (encode, reconstruct):
         _photo_endpoint(function, studio)
+
+
+def _asked(studio: Studio, name: str, output: Any) -> tuple[str, torch.Tensor | None]:
+    """Such as "sharp:f12" -> "sharp" and those details. Raises Refused."""
+    kind, _, word = output.partition(":") if isinstance(output, str) else (output, "", "")
+    asked = details_of(studio, {"details": {name: word or "none"}}, checks.output(kind), [name])
+    return kind, asked.get(name)
 
 
 def _photo_endpoint(function, studio: Studio) -> None:

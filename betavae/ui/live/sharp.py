@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from betavae.serving.studio import Studio
 
 
 def details_of(
-    studio: Studio, request: dict, output: str, wanted: dict[str, Tensor]
+    studio: Studio, request: dict, output: str, wanted: Iterable[str]
 ) -> dict[str, Tensor]:
     """Of sharp pictures by the models in `wanted`: what {model: word} in the request is for, or the
     middle of the prior."""
