@@ -17,6 +17,7 @@ from skimage.data import astronaut
 
 from betavae import bundles
 from betavae.data.images import to_picture
+from betavae.serving.details import resolve
 from betavae.serving.studio import Studio
 from betavae.ui.live.board import server_functions
 from betavae.ui.live.compare import compare_functions
@@ -62,6 +63,21 @@ class TestEndpoints:
         uris = client.predict(codes, BETA, api_name="/decode")
         for code, uri in zip(codes, uris, strict=True):
             assert np.abs(picture(uri).astype(int) - decoded(code)).max() <= 1
+
+    def test_sharp_pictures_with_and_without_somebodys_details(self, client, portrait):
+        bundle = bundles.load(BETA)
+        photo = client.predict(handle_file(portrait), BETA, api_name="/reconstruct")["details"]
+        for output, word in (("sharp", "none"), ("sharp:f3", "f3"), (f"sharp:{photo}", photo)):
+            (uri,) = client.predict([ZERO], BETA, output, api_name="/decode")
+            with torch.no_grad():
+                expected = bundle.renderer(torch.tensor([ZERO]), resolve(bundle, word)[None])[0]
+            shown = picture(uri).astype(int)
+            assert np.abs(shown - np.asarray(to_picture(expected), int)).max() <= 1
+
+    @pytest.mark.parametrize("word", ["f256", "t999", "x", "p", "f-1", "pAAAA"])
+    def test_details_of_nobody_are_refused(self, client, word):
+        with pytest.raises(exceptions.AppError, match="These details are of no face here"):
+            client.predict([ZERO], BETA, f"sharp:{word}", api_name="/decode")
 
     def test_traverse(self, client):
         latent = bundles.load(BETA).active[0]

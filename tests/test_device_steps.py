@@ -8,6 +8,8 @@ import torch
 from small_runs import small_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from betavae.model import Posterior
+from betavae.objectives import OBJECTIVES
 from betavae.training import checkpoints
 from betavae.training.batches import OnDevice, free_memory, placed
 from betavae.training.distributed import Processes
@@ -111,3 +113,15 @@ def test_pictures_lie_on_the_device_where_half_of_its_free_memory_holds_them(
     assert free_memory(mac) == 2 * data.images.nbytes - 1
     assert placed(data, mac) is data
     assert free_memory(torch.device("meta")) == 0  # it does not say
+
+
+@pytest.mark.parametrize("name", sorted(n for n, kind in OBJECTIVES.items() if kind.recordable))
+def test_what_is_recorded_follows_from_its_inputs_alone(name, random):
+    """A CUDA graph replays one step for all of them: an objective that counts steps, or keeps
+    something from one to the next, must not be among these."""
+    objective = OBJECTIVES[name](dataset_size=100, latents=3)
+    posterior = Posterior(*(torch.randn(8, 3, generator=random) for _ in range(2)))
+    z = torch.randn(8, 3, generator=random)
+    values = [objective(posterior, z, step).item() for step in (0, 1, 10_000)]
+    assert values[0] == values[1] == values[2]
+    assert not list(objective.parameters())

@@ -15,8 +15,10 @@ import torch
 from coroutines import run
 from PIL import Image
 
+from betavae import bundles
 from betavae.model import VAE
 from betavae.serving.batching import Batcher
+from betavae.serving.details import likely, packed, resolve
 from betavae.serving.devices import DeviceError, device_failed, serving_device
 from betavae.serving.engine import Engine
 from betavae.serving.graphs import Graphed, graphed_where_it_pays
@@ -333,3 +335,43 @@ class TestDevices:
     def test_zerogpu_serves_from_the_cpu(self, monkeypatch):
         monkeypatch.setenv("SPACES_ZERO_GPU", "1")
         assert serving_device() == CPU
+
+
+class TestSharp:
+    """Of served bundles: a renderer's own pictures, beside people who wish the mean."""
+
+    def test_one_batch_for_who_wishes_what(self):
+        bundle, other = bundles.load("celeba-beta-vae"), bundles.load("celeba-dip-vae-ii")
+        engine = Engine(
+            {"sharp": bundle.vae, "plain": other.vae},
+            {"sharp": bundle.codes, "plain": other.codes},
+            torch.device("cpu"),
+            renderers={"sharp": bundle.renderer},
+        )
+        codes, details = bundle.codes[:3], bundle.details[5]
+        with torch.inference_mode():
+            sharp = bundle.renderer(codes, details.expand(3, -1))
+            mean = bundle.vae.decode(codes).mean
+        found = engine.decode("sharp", codes, "sharp", details=details)
+        torch.testing.assert_close(found, sharp, atol=1e-4, rtol=0)
+        torch.testing.assert_close(engine.decode("sharp", codes), mean, atol=1e-4, rtol=0)
+        with pytest.raises(ValueError, match="needs details"):
+            engine.decode("sharp", codes, "sharp")
+        # A model that has none draws its mean.
+        plain = engine.decode("plain", other.codes[:2], "sharp")
+        torch.testing.assert_close(plain, engine.decode("plain", other.codes[:2]))
+
+    def test_words_for_details(self):
+        bundle = bundles.load("celeba-beta-vae")
+        assert torch.equal(resolve(bundle, "f7"), bundle.details[7])
+        assert torch.equal(resolve(bundle, "t3"), bundle.renderer.known[3])
+        assert not resolve(bundle, "none").any()
+        again = resolve(bundle, packed(bundle.details[7]))
+        assert (again - bundle.details[7]).abs().max() <= 1 / 32 + 1e-6, "half a step"
+        # A stored face's own code is nearest to itself, five others are near.
+        near = resolve(bundle, likely(bundle, bundle.codes[7]))
+        used = [latent.index for latent in bundle.active]
+        far = ((bundle.codes - bundle.codes[7])[:, used] / bundle.codes[:, used].std(0)).square()
+        six = far.sum(1).argsort()[:6]
+        assert six[0] == 7
+        assert (near - bundle.details[six].mean(0)).abs().max() <= 1 / 32 + 1e-6
