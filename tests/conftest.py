@@ -17,10 +17,9 @@ import torch
 from browser import chromium, open_page, served
 from PIL import Image
 from skimage.data import astronaut
-from small_grids import planned
+from small_grids import SMALL_METRICS, SMALL_POOLS, planned
 
-from betavae.data import CelebA, shapes2d
-from betavae.metrics import codes
+from betavae.data import CelebA
 from betavae.study import grid
 
 OFFICIAL = (178, 218)  # CelebA's aligned frame
@@ -222,10 +221,8 @@ def phone(browser, url):
 def small_pools():
     """Few pictures, held out and encoded: what is tested here is not the scores' precision."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codes, "TRAIN", 400)
-        patch.setattr(codes, "TEST", 200)
-        patch.setattr(shapes2d, "HELD_OUT", 300)
-        patch.setattr(grid, "HISTORY_ROWS", 1)
+        for module, name, value in SMALL_POOLS:
+            patch.setattr(module, name, value)
         yield
 
 
@@ -234,7 +231,10 @@ def measured(tmp_path_factory, small_pools):
     """A grid's folder with one finished run in it."""
     root = tmp_path_factory.mktemp("grid")
     (run,) = planned(root)
-    assert grid.train_and_measure(run)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in SMALL_METRICS:
+            patch.setattr(module, name, value)
+        assert grid.train_and_measure(run)
     return root
 
 

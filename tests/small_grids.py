@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
+
+from betavae.data import shapes2d
+from betavae.metrics import boosting, codes, curve, forest, shapes
 from betavae.study import grid
+
+# Few pictures, held out and encoded.
+SMALL_POOLS = [
+    (codes, "TRAIN", 400),
+    (codes, "TEST", 200),
+    (shapes2d, "HELD_OUT", 300),
+    (grid, "HISTORY_ROWS", 1),
+]
+# And few points, trees and steps: every score is there, and none is precise.
+SMALL_METRICS = [
+    *SMALL_POOLS,
+    *(
+        (import_module(f"betavae.metrics.{name}"), part, points)  # where a function has that name
+        for name in ("beta_vae", "factor_vae")
+        for part, points in (("TRAIN", 1_000), ("TEST", 500))
+    ),
+    (boosting, "ROUNDS", 5),
+    (forest, "TREES", 10),
+    (curve, "STEPS", (10, 30)),
+    (shapes, "accuracy_against_pairs", partial(curve.accuracy_against_pairs, points=(400, 200))),
+]
 
 BASE = {
     "data": "shapes2d",
@@ -20,3 +46,10 @@ BASE = {
 def planned(root, seeds=(0,), betas=(4.0,)):
     choices = {"seed": list(seeds), "architecture": ["conv"], "beta": list(betas)}
     return grid.plan(root, None, {**BASE, "objective": "beta-vae"}, choices)
+
+
+def make_small() -> None:
+    """For the processes that a test starts, whose scores nobody reads."""
+    for module, name, value in SMALL_METRICS:
+        setattr(module, name, value)
+    grid.CHECKPOINT_SECONDS = 0.3

@@ -120,6 +120,45 @@ def test_forced_colours_show_tracks_bars_and_selection(page):
     assert chosen != other
 
 
+def stands_out(page, target, at: float) -> bool:
+    """Whether a control differs from what is around it, `at` a share of its width."""
+    box = target.bounding_box()
+    shot = page.screenshot(clip=box)
+    picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), float)
+    column = picture[:, int(at * (picture.shape[1] - 1))]
+    return np.abs(column - column[0]).max() > 60
+
+
+def test_forced_colours_show_the_dial_the_bars_of_compare_and_the_tab(browser, url):
+    numbers = "_".join(["0"] * 32)
+    address = f"{url.rstrip('/')}/?model=celeba-any-beta&code={numbers}&beta=60"
+    options = {"viewport": {"width": 1280, "height": 900}, "forced_colors": "active"}
+    for page in open_page(browser, address, **options):
+        dial = page.locator(".dial input[type=range]")
+        assert stands_out(page, dial, 0.1) and stands_out(page, dial, 0.95), "filled, and empty"
+        tabs = page.get_by_role("tab")
+        lines = [t.evaluate("t => getComputedStyle(t).borderBottomWidth") for t in tabs.all()[:2]]
+        assert lines[0] == "3px" != lines[1]
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+        page.get_by_text("KL of every latent, and what it tells").click()
+        page.wait_for_selector(".columns i")
+        bar = page.locator(".columns i").first
+        bar.scroll_into_view_if_needed()
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert bar.evaluate("i => getComputedStyle(i).backgroundColor") != paper
+
+
+def test_on_a_phone_the_two_buttons_of_the_sliders_name_their_models(phone):
+    buttons = phone.get_by_role("group", name="Whose sliders").get_by_role("button")
+    assert buttons.all_inner_texts() == ["VAE (β = 1)", "β-VAE (β = 250)"]
+    for name in ("VAE (β = 1)", "β-VAE (β = 250)"):
+        chosen = phone.get_by_role("button", name=f"Sliders of {name}", exact=True)
+        chosen.click()
+        assert chosen.get_attribute("aria-pressed") == "true"
+        assert phone.get_by_role("slider", name="background").first.is_visible()
+
+
 def test_the_focus_is_seen_and_every_control_has_a_name_on_the_other_tabs(page, two_faces):
     page.get_by_role("tab", name="Compare").click()
     page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")

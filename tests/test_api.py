@@ -93,7 +93,7 @@ class TestEndpoints:
             (([[0.0] * 10_000], BETA), "32 numbers, not 10000"),
             (([[1e9, *ZERO[1:]]], BETA), "between -20 and 20"),
             (([ZERO] * 65, BETA), "at most 64"),
-            (([ZERO], BETA, "median"), "'mean' or 'sample'"),
+            (([ZERO], BETA, "median"), "'mean', 'sample' or 'sharp'"),
             ((["hello"], BETA), "list of 32 numbers"),
         ],
     )

@@ -319,7 +319,7 @@ class TestCompare:
         page.wait_for_selector("#factors .model canvas")
         open_section(page, "every")
         page.wait_for_function("document.querySelector('#every').innerText.includes('MIG')")
-        for name in ("shapes2d-vae", "shapes2d-beta-vae"):
+        for name in ("shapes2d-vae", "shapes2d-beta-tcvae-grown"):
             bundle = bundles.load(name)
             row = page.locator("#every tr", has_text=bundle.title).inner_text()
             assert f"{bundle.metrics['scores']['mig']:.3f}" in row

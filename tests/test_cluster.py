@@ -30,12 +30,10 @@ SECONDS = 240  # in which everything below must have happened, on a busy machine
 SMALL = """
 import os, sys
 if "betavae.study.apart" in sys.orig_argv:
-    from betavae.data import shapes2d
-    from betavae.metrics import codes
     from betavae.study import grid
+    from small_grids import make_small
 
-    codes.TRAIN, codes.TEST, shapes2d.HELD_OUT = 400, 200, 300
-    grid.HISTORY_ROWS, grid.CHECKPOINT_SECONDS = 1, 0.3
+    make_small()
     measure = grid.measure_run
 
     def noted(folder, *rest):
@@ -88,7 +86,12 @@ class TestDask:
         measured = tmp_path / "measured"
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(
-                [str(tmp_path), str(PROJECT), os.environ.get("PYTHONPATH", "")]
+                [
+                    str(tmp_path),
+                    str(PROJECT),
+                    str(PROJECT / "tests"),
+                    os.environ.get("PYTHONPATH", ""),
+                ]
             ),
             "MEASURED": str(measured),
         }

@@ -9,7 +9,7 @@ from small_runs import small_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from betavae.training import checkpoints
-from betavae.training.batches import OnDevice
+from betavae.training.batches import OnDevice, free_memory, placed
 from betavae.training.distributed import Processes
 from betavae.training.run import READ_EVERY, Run, TrainingError
 
@@ -98,3 +98,16 @@ def test_pictures_that_lie_on_the_device_are_copied_once(smooth_pictures):
     expected = data.batch(which).clone()
     data.batch = None  # it is not asked again
     assert torch.equal(there.batch(which), expected)
+
+
+def test_pictures_lie_on_the_device_where_half_of_its_free_memory_holds_them(
+    smooth_pictures, monkeypatch
+):
+    """Of a Mac's memory, which is shared, the rest of what it recommends is free."""
+    data, mac = smooth_pictures(16), torch.device("mps")
+    assert placed(data, torch.device("cpu")) is data
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 3 * data.images.nbytes)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: data.images.nbytes + 1)
+    assert free_memory(mac) == 2 * data.images.nbytes - 1
+    assert placed(data, mac) is data
+    assert free_memory(torch.device("meta")) == 0  # it does not say

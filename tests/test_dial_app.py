@@ -11,6 +11,7 @@ import torch
 from browser import code_on_page, open_page, pixels, settle, until
 from coroutines import run
 from PIL import Image
+from test_instrument import pictures_in_view, rows_in_view
 from test_multi_rate import BETAS, some_dial
 
 from betavae import bundles
@@ -21,6 +22,7 @@ from betavae.serving.dials import PLACES, Dials, beta_at, place_of
 from betavae.serving.engine import Engine
 from betavae.serving.studio import Studio
 from betavae.ui.live.board import describe, server_functions
+from betavae.ui.live.compare import compare_functions
 
 DIAL, VAE = "celeba-any-beta", "celeba-vae"
 ZERO = [0.0] * 32
@@ -254,7 +256,9 @@ class TestInTheBrowser:
         page.get_by_role("button", name="A face from the data").click()
         page.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
         settle(page)
+        page.get_by_role("button", name="How β turns").click()
         page.get_by_role("radio", name="hold the code").check(force=True)
+        page.keyboard.press("Escape")
         code, picture = code_on_page(page, DIAL), pixels(page, DIAL)
         page.locator(".dial .marks").get_by_text("250").click()
         until(page, lambda: np.abs(pixels(page, DIAL) - picture).mean() > 1)
@@ -270,3 +274,86 @@ class TestInTheBrowser:
         turn(page, 990)
         turn(page, 500)
         assert (code_on_page(page, DIAL) - there).abs().max() <= 0.011
+
+
+# width, height, least width of a picture, sliders of the dial's model, of the other
+SCREENS = (
+    (1920, 1080, 360, 14, 14),
+    (1280, 720, 240, 8, 8),
+    (768, 1024, 240, 6, 6),
+    (390, 844, 160, 0, 4),
+    (844, 390, 100, 0, 3),
+)
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_the_dial_takes_no_slider_and_no_picture_away(browser, url, screen):
+    width, height, least, own, other = screen
+    numbers = "_".join(["0"] * 32)
+    address = f"{url.rstrip('/')}/?model={DIAL}&code={numbers}&beta=4&model2={VAE}&code2={numbers}"
+    for page in open_page(browser, address, viewport={"width": width, "height": height}):
+        shown = pictures_in_view(page)
+        assert len(shown) == 2 and min(shown) >= least
+        assert rows_in_view(page, DIAL) >= own and rows_in_view(page, VAE) >= other
+        box = page.locator(".dial input[type=range]").bounding_box()
+        assert box["width"] >= 120 and box["y"] + box["height"] <= height
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+class TestInCompare:
+    @pytest.fixture
+    def compared(self, page):
+        """The VAE beside the model of every β, at stored picture 0."""
+        page.get_by_role("tab", name="Compare").click()
+        page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+        page.locator("#other").select_option(DIAL)
+        page.wait_for_selector(f"#matched canvas[data-model={DIAL}]")
+        return page
+
+    def test_the_picture_and_the_numbers_are_those_of_the_beta_under_the_hand(self, compared):
+        bundle, matched = bundles.load(DIAL), compared.locator("#matched")
+        column = matched.locator("figure", has=compared.locator(f"[data-model={DIAL}]"))
+        home, code = bundle.dial.at(bundle.dial.beta), bundle.codes[:1]
+        with torch.inference_mode():
+            face = home.decode(code).mean
+        for beta in (250, 4):
+            matched.locator(".marks").get_by_text(str(beta), exact=True).click()
+            point = next(p for p in bundle.metrics["rates"]["points"] if p["beta"] == beta)
+            until(compared, lambda p=point: f"{p['kl']:.1f} nats" in column.inner_text())
+            assert f"{point['active_latents']} of 32" in column.inner_text()
+            assert f"{point['psnr_mean']:.2f} dB" in column.inner_text()
+            vae = bundle.dial.at(beta_at(bundle.dial, place_of(bundle.dial, beta)))
+            with torch.inference_mode():
+                again = vae.decode(vae.encode(face).mean).mean[0]
+            seen = np.asarray(to_picture(again).resize((256, 256), Image.Resampling.BILINEAR))
+            until(
+                compared,
+                lambda s=seen: np.abs(pixels(compared, DIAL, "#matched") - s).mean() < 2.5,
+            )
+        silent = sum(value < 0.05 for value in point["kl_per_latent"])
+        assert matched.locator(f".cell.silent[data-model={DIAL}]").count() <= silent
+
+    def test_another_picture_comes_at_the_beta_that_is_set(self, compared):
+        matched = compared.locator("#matched")
+        matched.locator(".marks").get_by_text("250").click()
+        turns = "+(document.querySelector('.compare').dataset.turns ?? 0)"
+        until(compared, lambda: compared.evaluate(turns) > 0)
+        before = compared.evaluate(turns)
+        compared.get_by_role("button", name="Another").click()
+        until(compared, lambda: compared.evaluate(turns) > before)
+        assert matched.locator(".dial output").inner_text() == "250"
+        number = int(compared.locator("#start output").inner_text())
+        served = bundles.load(DIAL).dial
+        with torch.inference_mode():
+            vae = served.at(beta_at(served, place_of(served, 250.0)))
+            face = served.at(served.beta).decode(bundles.load(DIAL).codes[number][None]).mean
+            mean = vae.decode(vae.encode(face).mean).mean[0]
+        seen = np.asarray(to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR))
+        until(compared, lambda: np.abs(pixels(compared, DIAL, "#matched") - seen).mean() < 2.5)
+
+    def test_strips_are_of_their_beta(self, studio):
+        functions = {f.__name__: f for f in compare_functions(studio)}
+        request = {"codes": {DIAL: ZERO}, "rows": {DIAL: [[0, 1]]}}
+        low, high = (functions["sheets"]({**request, "betas": {DIAL: b}}) for b in (1, 250))
+        assert low["sheets"][DIAL] != high["sheets"][DIAL]
+        assert "error" in functions["sheets"]({**request, "betas": {DIAL: 1e9}})

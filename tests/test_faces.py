@@ -12,13 +12,16 @@ import skimage.data
 from PIL import Image, ImageDraw
 
 from betavae.faces.alignment import (
-    EYE_DISTANCE,
-    TEMPLATE,
+    AT_LEAST,
+    WELL,
     NoFaceFound,
     align_face,
     centre_crop,
     find_landmarks,
 )
+from betavae.faces.geometry import Patch, resize
+from betavae.faces.light import USUAL, brightened
+from betavae.faces.looks import EYE_DISTANCE, TEMPLATE, which_way_up
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())  # 512x512, in the public domain
 PUPILS = np.array([(203.4, 100.9), (246.5, 103.8)])  # in it, read off by eye
@@ -312,6 +315,36 @@ def test_threads_give_the_serial_results():
         assert one.crop.tobytes() == other.crop.tobytes()
 
 
+@pytest.mark.parametrize("tilt", [0, 20, 120, 210])
+def test_the_right_way_up_is_found_from_any_side(tilt):
+    """However the landmarks that it begins with are turned: YuNet's are, for faces that lie."""
+    picture, pupils = pasted(0.8, tilt)
+    patch = Patch(np.asarray(picture), resize(picture.size, picture.size))
+    truth, _ = which_way_up(patch, template_at(pupils))
+    assert eye_error(truth[:2], pupils) < 2 * TOLERANCE
+    for degrees in (90, 135, 180, 290):
+        angle = np.radians(degrees)
+        turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+        middle = truth.mean(axis=0)
+        found, well = which_way_up(patch, (truth - middle) @ turn + middle)
+        assert eye_error(found[:2], pupils) < 2 * TOLERANCE and well > WELL  # not refined yet
+
+
+def test_where_there_is_no_face_none_is_seen_from_any_side():
+    wall = np.asarray(Image.fromarray(skimage.data.brick()).convert("RGB"))
+    patch = Patch(wall, resize(wall.shape[1::-1], wall.shape[1::-1]))
+    _, well = which_way_up(patch, template_at(np.array([(200, 250), (280, 250)])))
+    assert well < AT_LEAST
+
+
+def template_at(pupils: np.ndarray) -> np.ndarray:
+    """TEMPLATE as it lies where the eyes are there."""
+    source, target = TEMPLATE @ (1, 1j), pupils @ (1, 1j)
+    scale = (target[1] - target[0]) / (source[1] - source[0])
+    places = (source - source[0]) * scale + target[0]
+    return np.column_stack((places.real, places.imag))
+
+
 # --- a face that fills its photo, and a dark one ---
 
 
@@ -336,6 +369,20 @@ def test_what_lies_outside_the_photo_is_filled_without_streaks_and_counted():
     assert np.abs(rim - rim.mean(axis=0)).max() < 12
     inside = pixels[90:140, 70:110]
     assert np.abs(inside - np.asarray(whole.frame, float)[90:140, 70:110]).mean() < 12
+
+
+@pytest.mark.parametrize("luma", [0.02, 0.05, 0.1])
+def test_a_dark_photo_is_made_as_bright_as_faces_usually_are(luma):
+    """The formula's known points: what had that luma, black and white."""
+    grey = round(255 * luma)
+    photo = Image.fromarray(np.array([[0, grey, 255]], np.uint8))
+    bright = np.asarray(brightened(photo, grey / 255))[0, :, 0]
+    assert bright.tolist() == [0, round(255 * USUAL), 255]
+
+
+@pytest.mark.parametrize("luma", [0.0, 1.0])
+def test_what_has_no_light_at_all_can_be_asked_for(luma):
+    assert brightened(Image.new("L", (4, 4), 0), luma).getextrema() == ((0, 0),) * 3
 
 
 def test_a_dark_photo_is_told():

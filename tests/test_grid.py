@@ -91,12 +91,9 @@ def test_a_folder_with_other_settings_is_refused(measured):
 GRID = """
 import sys
 from betavae import cli
-from betavae.data import shapes2d
-from betavae.metrics import codes
-from betavae.study import grid
+from small_grids import make_small
 
-codes.TRAIN, codes.TEST, shapes2d.HELD_OUT = 400, 200, 300  # in the workers too: they import this
-grid.HISTORY_ROWS, grid.CHECKPOINT_SECONDS = 1, 0.3
+make_small()  # in the workers too: they import this
 if __name__ == "__main__":
     sys.exit(cli.main(sys.argv[1:]))
 """
@@ -118,7 +115,8 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
         "--workers",
         "1",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
+    environment = {**os.environ, "PYTHONPATH": path}
 
     def call():
         return subprocess.Popen(words, stderr=subprocess.PIPE, env=environment, encoding="utf-8")

@@ -19,6 +19,7 @@ from betavae.training.config import learning_rate, log_beta_norm, title
 from betavae.training.distributed import Processes
 from betavae.training.loop import train
 from betavae.training.run import Run
+from betavae.training.step import regulariser
 
 
 @pytest.fixture
@@ -35,6 +36,35 @@ def test_kl_alone_falls_to_its_own_weight_then_the_objective_takes_turns_with_it
     assert growth.kl_weight(config, 200) == 1 and growth.kl_weight(config, 299) == 1
     assert growth.kl_weight(config, 300) is None and growth.kl_weight(config, 999) is None
     assert growth.kl_weight(small_config(), 0) is None, "a run that does not grow"
+
+
+def test_a_falling_weight_ends_at_the_objectives_own():
+    config = small_config(
+        falling=100, steps=400, objective="beta-vae", objective_settings={"beta": 3.0}
+    )
+    assert growth.kl_weight(config, 0) == pytest.approx(growth.PRESSURE)
+    assert growth.kl_weight(config, 50) == pytest.approx((growth.PRESSURE * 3) ** 0.5)
+    assert 3 < growth.kl_weight(config, 99) < 3.2
+    assert growth.kl_weight(config, 100) is None and growth.kl_weight(config, 399) is None
+    config = small_config(falling=100, steps=400, objective="beta-tcvae")
+    assert growth.kl_weight(config, 50) == pytest.approx(growth.PRESSURE**0.5), "to KL itself"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"falling": -1}, "falling is -1"),
+        ({"falling": 16}, "none of 16 is left"),
+        ({"falling": 4, "growth": 2}, "growth, betas and the objective capacity"),
+        (
+            {"falling": 4, "objective": "capacity", "objective_settings": {}},
+            "growth, betas and the objective capacity",
+        ),
+    ],
+)
+def test_what_cannot_fall_is_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        small_config(steps=16, **changes)
 
 
 def test_the_learning_rate_warms_up_once_more_for_the_latents_that_start():
@@ -54,7 +84,9 @@ def test_each_part_trains_on_its_own_regulariser(smooth_pictures, tmp_path):
     z, kl = posterior.reparameterise(noise), posterior.kl().sum(1).mean()
     values = []
     for run.step in (1, 5, 8, 12):
-        values.append(run._regulariser(run.objective, posterior, z).item() / kl.item())
+        pressure = growth.kl_weight(run.config, run.step)
+        value = regulariser(run, run.objective, posterior, z, pressure)
+        values.append(value.item() / kl.item())
     assert values == pytest.approx([growth.PRESSURE**0.75, 4, 1, 4], rel=1e-5)
 
 

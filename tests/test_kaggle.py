@@ -227,11 +227,6 @@ class TestRefused:
             CelebA(root, progress=False)
         return str(error.value)
 
-    def test_parquet_files(self, tmp_path):
-        (tmp_path / "data").mkdir()
-        (tmp_path / "data" / "train-00000-of-00019.parquet").write_bytes(b"PAR1")
-        assert "train-00000-of-00019.parquet: this program does not" in self.refusal(tmp_path)
-
     @pytest.mark.parametrize("name", ["archive.zip", "celeba.tar", "img_align_celeba.tar.gz"])
     def test_an_archive_of_everything(self, tmp_path, name):
         (tmp_path / name).write_bytes(b"")

@@ -128,3 +128,31 @@ def test_a_chosen_face_is_aligned_instead_of_the_largest(portrait):
     other = align_face(both, at=((left + right) / 2, (top + bottom) / 2))
     assert largest.eyes[0][0] < 300 < other.eyes[0][0]
     assert np.abs(as_floats(other.crop) - as_floats(largest.crop)).mean() < 0.06
+
+
+def turned_away(seen: np.ndarray) -> np.ndarray:
+    """An aligned face (96, 96, 3) with all that is left of its nose drawn together to a third: as
+    if the head were turned to the viewer's left."""
+    columns = np.arange(96)
+    reach = 44  # of what is drawn together; beyond it the wall as it is
+    source = np.where(columns < 48, 48 - (48 - columns) * 3, columns)
+    gone = columns < 48 - reach / 3
+    return seen[:, np.where(gone, np.minimum(columns, 48 - reach), source).clip(0)]
+
+
+def test_the_mask_ends_where_a_turned_head_ends(portrait):
+    seen = as_floats(align_face(portrait).crop.resize((96, 96)))
+    assert pasting.half_widths(seen) == (pasting.FACE_HALF, pasting.FACE_HALF), "from the front"
+    seen = turned_away(seen)
+    left, right = pasting.half_widths(seen)
+    assert left < 0.8 * pasting.FACE_HALF and right == pasting.FACE_HALF
+    mirrored = pasting.half_widths(np.ascontiguousarray(seen[:, ::-1]))
+    assert mirrored[0] == pasting.FACE_HALF and abs(mirrored[1] - left) < 2
+    half = pasting.SIZE / 2 - left * 1.25  # in pixels of the crop: here it ends at the latest
+    mask = pasting.face_mask(seen, (left, right))
+    assert mask[:, : int(half * 96 / 64)].max() == 0 and mask[48:60, 40:56].min() > 0.9
+
+
+def test_where_no_face_is_seen_the_mask_is_that_of_one_from_the_front():
+    nothing = np.full((96, 96, 3), 0.5)
+    assert pasting.half_widths(nothing) == (pasting.FACE_HALF, pasting.FACE_HALF)

@@ -139,22 +139,52 @@ class TestTerms:
         assert terms.code_kept(wanted + deviation, wanted, deviation) == 1
         assert terms.code_kept(wanted + torch.tensor([2.0, 0]), wanted, deviation) == 0.5
 
-    def test_judge_pays_for_scores_short_of_the_margin(self):
-        """Hinge: nothing for a real picture from 1 on and a drawn one from -1 on."""
-        real, drawn = torch.tensor([[1.0, 5.0]]), torch.tensor([[-1.0, -9.0]])
-        assert terms.judge([real], [drawn]) == 0
-        assert terms.judge([drawn], [real]) == (2 + 10) / 2 + (2 + 6) / 2
-        assert terms.judge([torch.zeros(2, 3)], [torch.zeros(2, 3)]) == 2
+    def test_judge_is_the_cross_entropy_of_real_and_drawn(self):
+        """log(1 + e^-x) of a real picture's score, log(1 + e^y) of a drawn one's."""
+        real, drawn = torch.tensor([[0.0, 2.0]]), torch.tensor([[-1.0, 3.0]])
+        wanted = (math.log(2) + math.log1p(math.exp(-2))) / 2
+        wanted += (math.log1p(math.exp(-1)) + math.log1p(math.exp(3))) / 2
+        assert terms.judge([real], [drawn]).item() == pytest.approx(wanted, rel=1e-6)
+        assert terms.judge([torch.zeros(2, 3)], [torch.zeros(2, 3)]).item() == pytest.approx(
+            2 * math.log(2)
+        )
 
-    def test_pass_for_real_is_the_mean_score_turned_round(self):
-        scores = torch.tensor([[1.0, -3.0]], requires_grad=True)
+    def test_pass_for_real_does_not_saturate(self):
+        """Its slope at a score y is -1 / (1 + e^y): all of it where the judge is sure."""
+        scores = torch.tensor([[-30.0, 0.0]], requires_grad=True)
         terms.pass_for_real([scores]).backward()
-        assert scores.grad.tolist() == [[-0.5, -0.5]]
+        assert scores.grad.tolist() == [[pytest.approx(-0.5), pytest.approx(-0.25)]]
 
     def test_patch_sizes_weigh_alike_however_many_places_they_have(self):
-        scores = [torch.zeros(1, 256), torch.full((1, 1), 30.0)]
-        assert terms.pass_for_real(scores) == -15
-        assert terms.judge([torch.full((1, 256), 1.0), torch.ones(1, 1)], scores) == (1 + 31) / 2
+        scores = [torch.full((1, 256), 30.0), torch.full((1, 1), -30.0)]
+        assert terms.pass_for_real(scores).item() == pytest.approx(15)
+        real = [torch.full((1, 256), 30.0), torch.full((1, 1), 30.0)]
+        assert terms.judge(real, scores).item() == pytest.approx(15)
+
+    def test_slope_of_scores_that_are_linear(self):
+        """D(x) = sum of 3 x over 12 pixels and, at two places of another size, of x: its mean over
+        places, added over sizes, has the gradient 4, so |gradient|² / 2 = 12 * 16 / 2."""
+        images = torch.rand(5, 3, 2, 2, requires_grad=True)
+        total = images.flatten(1).sum(1, keepdim=True)
+        scores = [3 * total, torch.cat([total, total], dim=1)]
+        assert terms.slope(scores, images).item() == pytest.approx(96)
+
+    def test_spectrum_of_pictures_twice_as_strong(self):
+        """Four times the power at every frequency that they have: log 4. Moved pictures and those
+        of others in the batch have the same mean power: nothing."""
+        noise = torch.randn(64, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+        grey = 0.5 + 0.5 * noise.expand(-1, 3, -1, -1)
+        strong = 0.5 + 2 * (grey - 0.5)
+        assert terms.spectrum(strong, grey).item() == pytest.approx(math.log(4), rel=1e-2)
+        assert terms.spectrum(grey.roll(3, 0), grey).item() < 1e-5
+
+    def test_spectrum_sees_a_lattice(self):
+        """Every second pixel brighter: hardly a difference in pixels, one frequency far too
+        strong."""
+        images = torch.rand(32, 3, 64, 64, generator=torch.Generator().manual_seed(1)) / 20
+        lattice = 0.05 * (torch.arange(64) % 2)
+        error = terms.spectrum(images + lattice, images)
+        assert error > 10 * terms.spectrum(images + 0.05, images)
 
     def test_contrast_of_a_wave_twice_as_strong(self):
         """The mean square of its Laplacian is four times as large in every place, wherever it lies;
@@ -170,9 +200,9 @@ class TestTerms:
 
     @torch.no_grad()
     def test_discriminator_judges_patches_of_three_sizes(self):
-        scores, features = Discriminator()(torch.rand(2, 3, 64, 64))
+        scores, features = Discriminator(4)(torch.rand(2, 3, 64, 64))
         assert [tuple(score.shape) for score in scores] == [(2, 256), (2, 64), (2, 1)]
-        assert [f.shape[-1] for f in features] == [32, 16, 8, 4]
+        assert [f.shape[-1] for f in features] == [64, 32, 16, 8, 4]
 
 
 class TestFile:

@@ -7,7 +7,6 @@ import json
 import shutil
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
 from betavae.bundles.bundle import BundleError
+from betavae.serving.studio import Studio
 from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
@@ -24,8 +24,8 @@ from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
 from betavae.training.checkpoints import CheckpointError
+from betavae.ui.parts import results
 from betavae.ui.parts.verdict import means_over_seeds
-from betavae.ui.tabs import training as training_tab
 
 PROJECT = Path(__file__).parents[1]
 
@@ -323,9 +323,8 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     plots.sweep(summary, tmp_path / "sweep.png")
     plots.rate_distortion(summary, tmp_path / "plane.png")
     assert not (tmp_path / "sweep.png").exists() and (tmp_path / "plane.png").exists()
-    with gr.Blocks() as page:
-        training_tab._sweep(summary)
-    assert not page.blocks or all(not isinstance(b, gr.ScatterPlot) for b in page.blocks.values())
+    said = results.sentences(results.points(summary, Studio()), "mig")
+    assert said["beta"] == said["cost"] == "The study has no runs of several β."
 
 
 def test_a_model_has_one_colour_in_all_charts(tmp_path, monkeypatch):
@@ -391,6 +390,43 @@ def test_baselines_that_a_seed_changes_are_measured_for_each(small_pools, monkey
     assert asked == [("PCA", 0), ("untrained", 0), ("untrained", 1)]
     assert [result["seed"] for result in found["untrained"]] == [0, 1]
     assert set(found["PCA"][0]["metrics"]) == {"mig"}
+
+
+def test_scores_of_baselines_are_measured_again_alone(
+    small_pools, three_seeds, monkeypatch, tmp_path
+):
+    """Their other scores and their curves stay, and so does a baseline that is not measured."""
+    from betavae.data import Shapes2D
+
+    runs, names = read_runs(three_seeds), ("PCA", "untrained")
+    makers = {name: summary_module.BASELINES[name] for name in names}
+    monkeypatch.setattr(summary_module, "BASELINES", makers)
+    band = {"values": [0.25, 0.5], "mean": 0.375, "sd": 0.1, "top_half": 0.5}
+    scores = {"mig": band, "factor-vae-unpruned": band}
+    earlier = summarise(runs, {}) | {
+        "baselines": [
+            {"title": name, "seeds": [0, 1], "paper": None, "scores": scores}
+            for name in ("untrained", "ICA")
+        ]
+    }
+    kept = tmp_path / "baselines.json"
+    found = measure_baselines(Shapes2D(), range(1), only=("factor-vae",), kept=kept)
+    found = measure_baselines(Shapes2D(), range(2), only=("factor-vae",), kept=kept)
+    assert json.loads(kept.read_bytes()) == found
+    for name in names:  # all is there by now
+        monkeypatch.setitem(makers, name, None)
+    assert measure_baselines(Shapes2D(), range(2), only=("factor-vae",), kept=kept) == found
+    assert [set(result) for result in found["untrained"]] == [{"seed", "metrics"}] * 2
+    both = added([], {"untrained": found["untrained"]}, earlier)
+    untrained, ica = both["baselines"]
+    assert set(untrained["scores"]) == {"mig", "factor-vae"} and ica["scores"] == scores
+    assert untrained["scores"]["mig"] == band
+    assert untrained["scores"]["factor-vae"]["values"] == [
+        round(result["metrics"]["factor-vae"]["score"], 5) for result in found["untrained"]
+    ]
+    assert both["curves"] == earlier["curves"] and both["classifier"] == earlier["classifier"]
+    with pytest.raises(ValueError, match=r"has untrained of the seeds \[0, 1\]"):
+        added([], {"untrained": found["untrained"][:1]}, earlier)
 
 
 def test_the_reports_table_is_the_studys():

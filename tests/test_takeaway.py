@@ -24,6 +24,7 @@ from browser import (
     slider,
     until,
 )
+from browser import decoded as shown
 from PIL import Image
 
 from betavae import bundles
@@ -76,9 +77,29 @@ class TestLink:
         other.get_by_label("Model", exact=True).select_option("FactorVAE (γ = 100)")
         settle(other)
         seen = bundles.load(VAE).vae.decode(code_on_page(page, VAE)[None]).mean
-        expected = bundles.load("celeba-factor-vae").vae.encode(seen).mean[0].clamp(-3, 3)
+        expected = bundles.load("celeba-factor-vae").vae.encode(seen).mean[0]
         shown = code_on_page(other, "celeba-factor-vae")
         assert (shown - expected).abs().max() < 0.02
+
+    def test_sharp_pictures_with_their_details(self, page):
+        """The face's own, then somebody else's, then none: each link shows the very picture."""
+        page.get_by_role("button", name="A face from the data").click()
+        settle(page)
+        seen = []
+        for kind in ("its own", "somebody else’s", "none"):
+            page.get_by_role("button", name="View").click()
+            page.get_by_role("radio", name=kind).check()
+            page.keyboard.press("Escape")
+            settle(page)
+            assert_shows(page, code_on_page(page))
+            link, sent = copied_link(page), {model: pixels(page, model) for model in (VAE, BETA)}
+            seen.append(sent[BETA])
+            other = page.context.new_page()
+            open_link(other, link)
+            for model, picture in sent.items():
+                assert np.abs(pixels(other, model) - picture).max() <= 1
+            other.close()
+        assert min(np.abs(seen[a] - seen[b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))) > 2
 
     def test_the_address_follows_when_the_hand_rests_and_a_reload_brings_it_back(self, page):
         reset(page)
@@ -116,6 +137,7 @@ class TestLink:
             (f"model={VAE}&code={zeros}&lock=77", "locks a slider that the model does not have"),
             (f"model={VAE}&code={zeros}&name.99=x", "names a slider that the model does not have"),
             (f"model={VAE}&code={zeros}&picture=x", "a picture that there is not"),
+            (f"model={VAE}&code={zeros}&details=x", "details that there are not"),
             (
                 f"model={VAE}&code={zeros}&model2=shapes2d-vae&code2={short}",
                 "do not belong together",
@@ -157,9 +179,8 @@ def saved(page, item) -> bytes:
     return download.value.path().read_bytes()
 
 
-def decoded(code, model=BETA) -> np.ndarray:
-    with torch.inference_mode():
-        return np.asarray(to_picture(bundles.load(model).vae.decode(code[None]).mean[0]), float)
+def decoded(page, code, model=BETA) -> np.ndarray:
+    return np.asarray(shown(page, code, model), float)
 
 
 class TestFiles:
@@ -168,14 +189,14 @@ class TestFiles:
         picture = Image.open(io.BytesIO(saved(page, "β-VAE (β = 250), PNG")))
         assert picture.format == "PNG" and picture.size == (1024, 1024)
         small = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float)
-        assert np.abs(small - decoded(code_on_page(page))).mean() < 2
+        assert np.abs(small - decoded(page, code_on_page(page))).mean() < 2
         board = Image.open(io.BytesIO(saved(page, "Both with their names, PNG"))).convert("RGB")
         assert board.width == 1024
         for place, model in enumerate((VAE, BETA)):
             left = 12 + place * 508
             part = board.crop((left, 12, left + 492, 504)).resize((64, 64), Image.Resampling.BOX)
             code = code_on_page(page, model)
-            assert np.abs(np.asarray(part, float) - decoded(code, model)).mean() < 2
+            assert np.abs(np.asarray(part, float) - decoded(page, code, model)).mean() < 2
         assert np.asarray(board.convert("L"))[520:].min() < 100, "words under the pictures"
 
     def test_the_papers_figure_of_this_face(self, page):
@@ -188,7 +209,7 @@ class TestFiles:
         code[active[1].index] = 3
         last = (300 + 7 * step, 76 + step, 300 + 8 * step, 76 + 2 * step)
         cell = figure.convert("RGB").crop(last).resize((64, 64), Image.Resampling.BOX)
-        assert np.abs(np.asarray(cell, float) - decoded(code)).mean() < 4
+        assert np.abs(np.asarray(cell, float) - decoded(page, code)).mean() < 4
 
     def test_animations_of_the_slider_in_hand(self, page, tmp_path):
         reset(page)
@@ -201,7 +222,7 @@ class TestFiles:
             frames = self.read(path)
             assert len(frames) == 50 or (kind != "mp4" and len(frames) > 40), "equal ones joined"
             quarter = Image.fromarray(frames[12]).resize((64, 64), Image.Resampling.BOX)
-            assert np.abs(np.asarray(quarter, float) - decoded(top)).mean() < 8
+            assert np.abs(np.asarray(quarter, float) - decoded(page, top)).mean() < 8
         uri = "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
         plays = """uri => new Promise(done => { const video = document.createElement('video');
           video.onloadeddata = () => done(video.duration); video.onerror = () => done(null);
@@ -226,7 +247,7 @@ class TestFiles:
         code, before = code_on_page(page), pixels(page)
         content = saved(page, "Save as JSON")
         held = json.loads(content)
-        assert torch.equal(torch.tensor(held["models"][BETA]["code"]).clamp(-3, 3), code)
+        assert torch.equal(torch.tensor(held["models"][BETA]["code"]), code)
         (tmp_path / "face.json").write_bytes(content)
         reset(page)
         page.set_input_files("#board input[type=file]", tmp_path / "face.json")
@@ -255,8 +276,8 @@ class TestFiles:
         exec(lines.replace('"weights/', f'"{bundles.root()}/'), made)
         page.keyboard.press("Escape")
         assert_shows(page, code_on_page(page))
-        shown = np.asarray(to_picture(made["picture"].detach()), float)
-        assert np.abs(shown - decoded(code_on_page(page))).max() <= 1
+        picture = np.asarray(to_picture(made["picture"].detach()), float)
+        assert np.abs(picture - decoded(page, code_on_page(page))).max() <= 1
 
 
 def test_a_link_that_may_not_be_copied_is_shown(browser, url):

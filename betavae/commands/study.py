@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from betavae.commands.options import add_data, positive
+from betavae.metrics import METRICS
 
 
 def add(commands) -> None:
@@ -51,6 +52,15 @@ def add(commands) -> None:
         help="with --add: measure the baselines too, and replace those of the study",
     )
     parser.add_argument(
+        "--scores",
+        nargs="+",
+        choices=tuple(METRICS),
+        metavar="SCORE",
+        default=[],
+        help="with --baselines: measure these of the baselines alone, and leave their others and "
+        f"the curves as they are: {', '.join(METRICS)}",
+    )
+    parser.add_argument(
         "--baseline-seeds",
         type=positive,
         default=3,
@@ -87,6 +97,8 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
     known = {run["name"]: run for run in read_runs(options.runs)}
     for run in map(read_bundle, options.bundles):
         known.setdefault(run["name"], run)  # of a bundle whose run is at hand, the run itself
+    if options.scores and not (options.add and options.baselines):
+        raise ValueError("--scores goes with --add and --baselines.")
     runs = list(known.values())
     if not runs and not (options.add and options.baselines):
         raise ValueError(
@@ -94,14 +106,14 @@ def _sum_up(options: argparse.Namespace, folder: Path) -> tuple[dict, int]:
         )
     earlier = read_study(folder) if options.add else None
     kept = options.runs / "baselines.json"
-    if not kept.is_file() and (options.baselines or not earlier):
+    if options.baselines or not (earlier or kept.is_file()):
         with tqdm(desc="baselines", unit="baseline") as bar:
-            found = measure_baselines(
-                Shapes2D(options.root), range(options.baseline_seeds), lambda _: bar.update()
+            source, seeds = Shapes2D(options.root), range(options.baseline_seeds)
+            baselines = measure_baselines(
+                source, seeds, lambda _: bar.update(), options.scores, kept
             )
-        options.runs.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), encoding="utf-8")
-    baselines = json.loads(kept.read_bytes()) if kept.is_file() else {}
+    else:
+        baselines = json.loads(kept.read_bytes()) if kept.is_file() else {}
     summary = added(runs, baselines, earlier) if earlier else summarise(runs, baselines)
     write(summary, folder)
     return summary, len(runs)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from PIL import Image
+
 from betavae.bundles import bundle
 from betavae.commands.options import positive
+from betavae.views.sharp import contact_sheet
 from betavae.views.traversal import traversal_figure
 
 
@@ -24,9 +27,10 @@ def add(commands) -> None:
     option("--to", type=Path, help="the picture to write (default: traversal-NAME.png here)")
     option(
         "--output",
-        choices=("mean", "sample"),
+        choices=("mean", "sample", "sharp"),
         default="mean",
-        help="mean or sample of p(x|z) (mean)",
+        help="mean or sample of p(x|z); sharp: a sheet of the mean and the renderer's pictures "
+        "(mean)",
     )
     option("--faces", type=positive, default=5, help="rows of a block: how many stored codes (5)")
     option("--first", type=int, default=0, help="number of the first stored code (0)")
@@ -50,6 +54,12 @@ def _traverse(options: argparse.Namespace) -> None:
         )
     shown = options.latents or [latent.index for latent in loaded.active or loaded.by_kl[:1]]
     labels = {latent.index: latent.label for latent in loaded.latents}
+    if options.output == "sharp":
+        details = loaded.details[options.first : options.first + options.faces]
+        titles = [labels.get(k, "") for k in shown]
+        figure = contact_sheet(loaded.renderer, codes, details, shown, titles, seed=options.seed)
+        _save(figure, options, f"sharp-{loaded.name}.png")
+        return
     figure = traversal_figure(
         loaded.vae,
         codes,
@@ -59,6 +69,10 @@ def _traverse(options: argparse.Namespace) -> None:
         options.columns,
         options.seed,
     )
-    path = options.to or Path(f"traversal-{loaded.name}.png")
+    _save(figure, options, f"traversal-{loaded.name}.png")
+
+
+def _save(figure: Image.Image, options: argparse.Namespace, name: str) -> None:
+    path = options.to or Path(name)
     figure.save(path)
-    print(f"{path}: {len(shown)} latents, {len(codes)} faces, {figure.width}x{figure.height}")
+    print(f"{path}: {options.faces} faces, {figure.width}x{figure.height}")

@@ -1,6 +1,7 @@
 """CelebA's aligned faces (Liu et al., ICCV 2015), in the copies that people have.
 
-The official one, torchvision's and Kaggle's: see `betavae.data.celeba_copy`.
+The official one, torchvision's, Kaggle's and the Hugging Face Hub's: see
+`betavae.data.celeba_copy`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor
 
 from betavae.data.celeba_copy import find_copy, read_list, stem, truths
-from betavae.data.files import DataError, files_in_folder, files_in_zip
+from betavae.data.celeba_parquet import Tables
+from betavae.data.files import DataError, PictureFile, files_in_folder, files_in_zip
 from betavae.data.images import Box, load_pictures
 
 FRAME = (178, 218)  # width, height of CelebA's aligned frame
@@ -33,7 +35,7 @@ def face_box(width: int, height: int) -> Box:
 
 class CelebA:
     """`root` holds img_align_celeba/ or img_align_celeba.zip, and the two lists if there are any;
-    so does a folder below it.
+    so does a folder below it. Or it holds the Hub's parquet files.
 
     images      uint8 (N, 3, 64, 64): the frame's centre 148x148, resized
     attributes  bool (N, 40), or None without list_attr_celeba.txt or .csv
@@ -49,21 +51,26 @@ class CelebA:
             raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}, all.")
         root = Path(root)
         copy = find_copy(root)
-        listing = files_in_folder if copy.pictures.is_dir() else files_in_zip
-        # The lists know no folders: Kaggle's copy has one within another.
-        files = [replace(f, name=Path(f.name).name) for f in listing(copy.pictures)]
-        partition = _read_partition(copy.partition, root, [f.name for f in files])
+        tables = Tables(copy.tables) if copy.tables else None
+        files = tables.files if tables else _picture_files(copy.pictures)
+        partition = tables and tables.partition
+        if partition is None:
+            partition = _read_partition(copy.partition, root, [f.name for f in files])
         if split != "all":
             _warn_of_pictures_in_no_split([f.name for f in files], partition)
             files = [f for f in files if partition.get(stem(f.name)) == SPLITS[split]]
         if not files:
             raise DataError(f"{root} holds no picture of the split {split!r}.")
         self.split = split
-        beside = copy.pictures.parent
+        beside = root if tables else copy.pictures.parent
         self.images, self.names = load_pictures(
             files, face_box, f"celeba-{split}", beside, progress
         )
-        self.attribute_names, self.attributes = _read_attributes(copy.attributes, self.names)
+        self.attribute_names, self.attributes = (
+            tables.attributes(self.names)
+            if tables
+            else _read_attributes(copy.attributes, self.names)
+        )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,6 +78,12 @@ class CelebA:
     def batch(self, indices: Tensor) -> Tensor:
         """uint8 (len(indices), 3, 64, 64)."""
         return self.images[indices]
+
+
+def _picture_files(pictures: Path) -> list[PictureFile]:
+    """By name alone: the lists know no folders, and Kaggle's copy has one within another."""
+    listing = files_in_folder if pictures.is_dir() else files_in_zip
+    return [replace(file, name=Path(file.name).name) for file in listing(pictures)]
 
 
 def _read_partition(path: Path | None, root: Path, names: list[str]) -> dict[str, int]:

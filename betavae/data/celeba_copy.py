@@ -1,7 +1,8 @@
 """Where a copy of CelebA keeps its pictures and its two lists, and what the lists say.
 
 People own several: the official one, torchvision's, Kaggle's (comma-separated lists, one folder
-within another), the aligned PNG pictures. Lists are read in any encoding that editors write.
+within another), the aligned PNG pictures, the Hugging Face Hub's parquet files. Lists are read in
+any encoding that editors write.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Copy:
     pictures: Path  # a folder, or a zip archive
     attributes: Path | None
     partition: Path | None
+    tables: tuple[Path, ...] = ()  # parquet files hold all three; `pictures` is their folder
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ def find_copy(root: Path) -> Copy:
         root = root.parent
     found = list(_walk(root))
     pictures = [p for p in found if p.name.startswith(PICTURES) and _holds_pictures(p)]
+    tables = tuple(path for path in found if path.suffix == ".parquet")
+    if tables and not pictures:
+        return Copy(root, None, None, tables)
     if not pictures:
         raise DataError(f"{root} holds neither {PICTURES}/ nor {PICTURES}.zip{_instead(found)}.")
 
@@ -89,12 +94,6 @@ def _holds_pictures(path: Path) -> bool:
 def _instead(found: list[Path]) -> str:
     """What to do with what is there in place of the pictures."""
     for path in found:
-        if path.suffix == ".parquet":
-            return (
-                f", but parquet files such as {path.name}: this program does not read them; save "
-                f"their pictures as files in {PICTURES}/, or get the copy of CelebA's own page or "
-                "Kaggle's"
-            )
         if path.suffix.lower() in (".zip", ".7z", ".tar", ".gz", ".tgz", ".rar", ".001"):
             return f"; unpack {path.name} there first"
     return ""

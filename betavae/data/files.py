@@ -40,6 +40,10 @@ class PictureFile:
     member: str | None  # its name inside the archive
     stamp: tuple[int, int]  # (bytes, modification time or CRC): goes into the cache key
 
+    def open_archive(self) -> zipfile.ZipFile | None:
+        """What `read` of this one and of its like needs; to be closed."""
+        return zipfile.ZipFile(self.path) if self.member else None
+
     def read(self, archive: zipfile.ZipFile | None) -> bytes:
         if self.member is None:
             return self.path.read_bytes()

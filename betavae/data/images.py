@@ -94,7 +94,7 @@ def load_pictures(
 
 
 def _decode_all(files, crop, progress) -> tuple[np.ndarray, list[str]]:
-    archive = zipfile.ZipFile(files[0].path) if files[0].member else None
+    archive = files[0].open_archive()
 
     def small(file: PictureFile) -> np.ndarray | None:
         try:

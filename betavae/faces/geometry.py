@@ -58,6 +58,21 @@ def warp(
     return cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=border)
 
 
+def unturn_and_resize(shape, quarter_turns: int, size: tuple[int, int]) -> np.ndarray:
+    """Affine map from np.rot90(a, quarter_turns) to `a` resized to `size`; a's (height, width)."""
+    height, width = shape
+    unturn = np.array(
+        (
+            ((1, 0, 0), (0, 1, 0)),
+            ((0, -1, width), (1, 0, 0)),
+            ((-1, 0, width), (0, -1, height)),
+            ((0, 1, 0), (-1, 0, height)),
+        )[quarter_turns],
+        float,
+    )
+    return compose(resize((width, height), size), unturn)
+
+
 def tilted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RGB uint8 (H, W, 3) turned by 45 degrees on black, whole; and the affine map back."""
     height, width = pixels.shape[:2]
@@ -95,12 +110,15 @@ class Patch:
         inside = warp(ones, to_box, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0
         if inside.all() or not inside.any():
             return self.warped(matrix, box), inside
-        mirrored = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
-        away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-        soft = cv2.GaussianBlur(mirrored, (0, 0), BLUR * ZOOM).astype(np.float32)
-        mixed = mirrored + rising(away / (BLUR * ZOOM))[:, :, None] * (soft - mirrored)
-        mixed += rising(away / (FADE * ZOOM))[:, :, None] * (mirrored[inside].mean(axis=0) - mixed)
-        return Image.fromarray(mixed.round().astype(np.uint8)), inside
+        filled = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
+        soft, outside = cv2.GaussianBlur(filled, (0, 0), BLUR * ZOOM), ~inside
+        away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 5)[outside][:, None]
+        mixed = filled[outside].astype(np.float32)
+        mixed += rising(away / (BLUR * ZOOM)) * (soft[outside] - mixed)
+        mean = cv2.mean(filled, inside.astype(np.uint8))[:3]
+        mixed += rising(away / (FADE * ZOOM)) * (mean - mixed)
+        filled[outside] = mixed.round()
+        return Image.fromarray(filled), inside
 
     def _to_box(self, matrix: np.ndarray, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
         left, top, right, bottom = box

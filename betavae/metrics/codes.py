@@ -84,17 +84,22 @@ def encode(
     train: int | None = None,
     test: int | None = None,
     progress: Progress | None = None,
+    first: tuple[int, int] | None = None,
 ) -> Encoded:
     """Codes of `train` + `test` pictures (30,000 + 15,000) whose factors are drawn uniformly and
     independently.
 
     code_function  float pictures (N, C, 64, 64) in [0, 1] -> codes (N, L), array or tensor of real
                    numbers, of any precision and on any device
+    first          encode only so many of each pool, for metrics that look at no more
     Raises ValueError where the codes are something else: see `real_numbers` and `split`.
     """
     train, test = train or TRAIN, test or TEST
     factors = source.sample_factors(train + test, torch.Generator().manual_seed(seed))
     factors = torch.as_tensor(factors)
+    if first:
+        factors = torch.cat([factors[:train][: first[0]], factors[train:][: first[1]]])
+        train = min(train, first[0])
     codes = []
     for chunk in factors.split(BATCH):
         with torch.no_grad():

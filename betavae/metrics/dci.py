@@ -8,6 +8,7 @@ import numpy as np
 
 from betavae.metrics.boosting import boosted_trees
 from betavae.metrics.codes import Encoded, varies
+from betavae.metrics.forest import random_forest
 
 TRAIN, TEST = 10_000, 5_000
 DEPTHS = (4, 2, 4, 2, 2)  # of the forests that tell shape, scale, orientation, x and y
@@ -55,19 +56,15 @@ def dci_forest(encoded: Encoded, generator: np.random.Generator) -> dict[str, An
     Score: D. Parts: `completeness`, `per_latent`, `per_factor`, `explained` (F,) (R² on 5,000
     other pictures), `importance` (L, F). Fitted on 10,000 pictures.
     """
-    from sklearn.ensemble import RandomForestRegressor
-
     train, test = encoded.train.first(TRAIN), encoded.test.first(TEST)
-    # scikit-learn's trees take differences below 1e-7 for none; powers of two cost no digit.
-    unit = 2.0 ** np.frexp(np.ptp(train.codes, axis=0))[1]
     importance, explained = [], []
     for factor, place in enumerate(encoded.places):
-        forest = RandomForestRegressor(
-            max_depth=DEPTHS[place] if place < len(DEPTHS) else max(DEPTHS),
-            random_state=int(generator.integers(2**31)),
-        ).fit(train.codes / unit, train.factors[:, factor])
-        importance.append(forest.feature_importances_)
-        explained.append(float(forest.score(test.codes / unit, test.factors[:, factor])))
+        numbers, truth = (pool.factors[:, factor] for pool in (train, test))
+        depth = DEPTHS[place] if place < len(DEPTHS) else max(DEPTHS)
+        seed = int(generator.integers(2**31))
+        found, guess = random_forest(train.codes, numbers, test.codes, depth, seed)
+        importance.append(found)
+        explained.append(float(1 - ((guess - truth) ** 2).mean() / truth.var()))
     return {
         **_scores(np.stack(importance, axis=1)),
         "explained": explained,

@@ -96,7 +96,7 @@ def pca_psnr(training: Tensor, validation: Tensor, components: int, seed: int = 
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(training), generator=generator)[:PCA_PICTURES].sort().values
-    x = training[chosen].float().flatten(1) / 255
+    x = training[chosen].flatten(1).float().div_(255)
     mean = x.mean(0)
     rank = min(components + 16, *x.shape)
     with torch.random.fork_rng():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from betavae.metrics.codes import BATCH
@@ -28,13 +27,17 @@ def ssim(images: Tensor, others: Tensor) -> Tensor:
     The published constants: an 11x11 Gaussian window of σ = 1.5, K1 = 0.01, K2 = 0.03; channels
     are averaged and only windows that lie inside the picture count.
     """
-    channels = images.shape[1]
     line = torch.exp(-torch.arange(-5.0, 6.0, device=images.device).square() / (2 * 1.5**2))
-    window = torch.outer(line, line) / line.sum() ** 2
-    window = window.expand(channels, 1, -1, -1)
+    line = line / line.sum()
+    # The window is a product of two lines: two products of matrices take a third of the time of a
+    # convolution. Row i of a matrix has the line from column i on.
+    down, across = (
+        torch.eye(size, device=images.device).unfold(0, len(line), 1) @ line
+        for size in images.shape[-2:]
+    )
 
     def blur(x: Tensor) -> Tensor:
-        return F.conv2d(x, window, groups=channels)
+        return down @ x @ across.T
 
     mean_x, mean_y = blur(images), blur(others)
     variance_x = blur(images.square()) - mean_x.square()

@@ -24,10 +24,13 @@ def model_name(value: Any, names: Collection[str]) -> str:
     return value
 
 
+OUTPUTS = ("mean", "sample", "sharp")
+
+
 def output(value: Any) -> str:
-    """Which picture of p(x|z) is asked for."""
-    if value not in ("mean", "sample"):
-        raise Refused("The output must be 'mean' or 'sample'.")
+    """Which picture of a code is asked for: p(x|z)'s mean, a sample of it, or the renderer's."""
+    if value not in OUTPUTS:
+        raise Refused("The output must be 'mean', 'sample' or 'sharp'.")
     return value
 
 

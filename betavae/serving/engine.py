@@ -16,6 +16,7 @@ from torch import Tensor
 from betavae.errors import reason
 from betavae.machine.cores import cores
 from betavae.model import VAE, Bernoulli, Likelihood, MultiRateVAE, Posterior
+from betavae.renderer import Renderer
 from betavae.serving.batching import Batcher
 from betavae.serving.devices import CPU, device_failed, serving_device
 from betavae.serving.dials import Dials, place_of
@@ -31,14 +32,15 @@ class _Wish:
     """One person's codes, and what of p(x|z) is to be shown."""
 
     codes: Tensor  # (N, L)
-    output: str  # "mean" or "sample"
+    output: str  # "mean", "sample" or "sharp"
     seed: int  # of the sample's noise
     quality: int = QUALITY  # of its JPEG
+    details: Tensor | None = None  # (S,) of the sharp picture
 
     def of(self, likelihood: Likelihood) -> Tensor:
-        if self.output == "mean":
-            return likelihood.mean
-        return likelihood.sample(torch.Generator().manual_seed(self.seed))
+        if self.output == "sample":
+            return likelihood.sample(torch.Generator().manual_seed(self.seed))
+        return likelihood.mean
 
 
 _Key = tuple[str, str, int | None]  # what is asked, of which model, at which step of its β
@@ -61,6 +63,7 @@ class Engine:
 
     codes  (N, L) by name: some that people start from, to judge a reduced precision by
     dials  the models of every β among them: these answer at any `beta`, rounded to a step of it
+    renderers  by name, of those that have one
     """
 
     def __init__(
@@ -69,10 +72,12 @@ class Engine:
         codes: Mapping[str, Tensor],
         device: torch.device | None = None,
         dials: Mapping[str, MultiRateVAE] | None = None,
+        renderers: Mapping[str, Renderer] | None = None,
     ):
         self.device = device or serving_device()
         self.trouble = ""  # one sentence, once the device has failed
         self._models, self._codes, self._every = dict(models), dict(codes), dials or {}
+        self._renderers = renderers or {}
         self._placed = self._place()
         on_cpu = self.device.type == "cpu"
         # One decode is a millisecond of one core: more at once than there are cores only adds
@@ -99,10 +104,23 @@ class Engine:
         output: str = "mean",
         seed: int = 0,
         beta: float | None = None,
+        details: Tensor | None = None,
     ) -> Tensor:
-        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
-        key = self._key("decode", name, beta)
-        return self._batcher.ask(key, _Wish(codes, output, seed), len(codes))
+        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1].
+
+        output   "sharp" is the mean for a model without a renderer
+        details  (S,) of the sharp pictures
+        """
+        key, wish = self._key("decode", name, beta), _Wish(codes, output, seed, details=details)
+        return self._batcher.ask(key, self._possible(name, wish), len(codes))
+
+    def _possible(self, name: str, wish: _Wish) -> _Wish:
+        """Raises ValueError where a sharp picture is to have no details."""
+        if wish.output == "sharp" and name not in self._renderers:
+            return replace(wish, output="mean")
+        if wish.output == "sharp" and wish.details is None:
+            raise ValueError("A sharp picture needs details.")
+        return wish
 
     async def frames(
         self,
@@ -112,9 +130,11 @@ class Engine:
         seed: int = 0,
         quality: int = QUALITY,
         beta: float | None = None,
+        details: Tensor | None = None,
     ) -> list[str]:
-        """codes (N, L) -> a JPEG data URI each; for coroutines."""
-        key, wish = self._key("frames", name, beta), _Wish(codes, output, seed, quality)
+        """codes (N, L) -> a JPEG data URI each; for coroutines. The rest as for `decode`."""
+        key = self._key("frames", name, beta)
+        wish = self._possible(name, _Wish(codes, output, seed, quality, details))
         return await self._batcher.ask_soon(key, wish, len(codes))
 
     def encode(self, name: str, images: Tensor, beta: float | None = None) -> Posterior:
@@ -138,13 +158,14 @@ class Engine:
         output: str = "mean",
         seed: int = 0,
         beta: float | None = None,
+        details: Tensor | None = None,
     ) -> Tensor:
         """codes (N, L) with each of `latents` set to each of `values`, in one batch.
 
-        Returns (N, len(latents), len(values), C, 64, 64) in [0, 1].
+        Returns (N, len(latents), len(values), C, 64, 64) in [0, 1]. The rest as for `decode`.
         """
         moved = moved_codes(codes, latents, values)
-        pictures = self.decode(name, moved.flatten(0, 2), output, seed, beta)
+        pictures = self.decode(name, moved.flatten(0, 2), output, seed, beta, details)
         return pictures.unflatten(0, moved.shape[:3])
 
     def _place(self) -> _Places:
@@ -157,7 +178,10 @@ class Engine:
             return self._leave_device(error)
 
     def _placed_on(self, device: torch.device) -> _Places:
-        models = {n: Placed(vae, device, self._codes[n]) for n, vae in self._models.items()}
+        models = {
+            name: Placed(vae, device, self._codes[name], self._renderers.get(name))
+            for name, vae in self._models.items()
+        }
         return _Places(models, Dials(self._every, device))
 
     def _leave_device(self, error: Exception) -> _Places:
@@ -189,10 +213,22 @@ def _answers(what: str, model: Placed, items: list) -> list:
     likelihood = model.decode(torch.cat([wish.codes for wish in items]))
     sizes = [len(wish.codes) for wish in items]
     pictures = [wish.of(own) for wish, own in zip(items, _split(likelihood, sizes), strict=True)]
+    _sharpen(model, items, pictures)
     if what == "decode":
         return [own.cpu() for own in pictures]
     images = iter(to_bytes(torch.cat(pictures)))
     return [[jpeg_uri(next(images), wish.quality) for _ in wish.codes] for wish in items]
+
+
+def _sharpen(model: Placed, items: list[_Wish], pictures: list[Tensor]) -> None:
+    """Put details into the pictures of those who wish them sharp, in one batch."""
+    wishing = [place for place, wish in enumerate(items) if wish.output == "sharp"]
+    if not wishing:
+        return
+    details = [items[place].details.expand(len(pictures[place]), -1) for place in wishing]
+    sharp = model.paint(torch.cat([pictures[place] for place in wishing]), torch.cat(details))
+    for place, own in zip(wishing, sharp.split([len(d) for d in details]), strict=True):
+        pictures[place] = own
 
 
 def _split(likelihood: Likelihood, sizes: list[int]) -> list[Likelihood]:

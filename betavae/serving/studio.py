@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from asyncio import gather
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +21,8 @@ from betavae.data.images import to_picture, to_tensor
 from betavae.metrics.reconstruction import psnr, ssim
 from betavae.model import Posterior
 from betavae.serving import checks
+from betavae.serving import details as words
+from betavae.serving.answers import Reconstruction, Turned
 from betavae.serving.engine import Engine
 from betavae.serving.pictures import QUALITY
 from betavae.views.tuning import Tuning, tuning
@@ -30,28 +31,6 @@ from betavae.views.tuning import Tuning, tuning
 EXPECTED = ("celeba-vae", "celeba-beta-vae", "shapes2d-vae", "shapes2d-beta-vae")
 FAMILIES = {"celeba": "Faces", "shapes2d": "2D shapes", "images": "Pictures"}  # data -> for people
 STRIP_VALUES = torch.linspace(-3, 3, 7)
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """What one model made of a picture."""
-
-    picture: Image.Image  # 64x64
-    code: Tensor  # (L,), the posterior mean
-    difference: Tensor  # (C, 64, 64) in [0, 1]: grey where right, lighter where too bright
-    psnr: float  # dB
-    ssim: float
-    kl: Tensor  # (L,), nats
-
-
-@dataclass(frozen=True)
-class Turned:
-    """A picture coded again at another β."""
-
-    code: Tensor  # (L,), the posterior mean or a sample
-    kl: Tensor  # (L,), nats
-    picture: Tensor  # (C, 64, 64) in [0, 1], what the code decodes to at that β
-    psnr: float  # dB, beside the picture that was coded
 
 
 class Studio:
@@ -65,13 +44,27 @@ class Studio:
         self._tunings: dict[str, Tuning] = {}
         self._names: dict[str, dict[int, Name]] = {}
         self._matches = {data: matches.read(data) for data in FAMILIES}
+        renderers, wrong = words.renderers(self.bundles)
+        self.sharp = set(renderers)
+        self.problems |= wrong
         self.engine = Engine(
             {name: bundle.vae for name, bundle in self.bundles.items()},
             {name: bundle.codes for name, bundle in self.bundles.items()},
             dials={name: one.dial for name, one in self.bundles.items() if one.dial is not None},
+            renderers=renderers,
         )
         if self.engine.trouble:
             self.problems["device"] = self.engine.trouble
+
+    def details(self, name: str, word: Any) -> Tensor | None:
+        """The details (S,) that a word is for; None for a model that draws nothing sharp."""
+        return words.resolve(self.bundles[name], word) if name in self.sharp else None
+
+    @torch.inference_mode()
+    def read_details(self, name: str, images: Tensor, codes: Tensor) -> str:
+        """The word for the details of one picture (1, C, 64, 64) with its code (1, L)."""
+        found = self.bundles[name].renderer.details(images, codes).mean
+        return words.packed(found[0].cpu())
 
     @property
     def names(self) -> list[str]:
@@ -144,7 +137,16 @@ class Studio:
     @property
     def first_pair(self) -> list[str]:
         """The two models that a visitor sees first."""
-        return next(iter(self.families.values()), [])[:2]
+        return self.pair(next(iter(self.families), ""))
+
+    def pair(self, family: str) -> list[str]:
+        """The two models of a family that are shown first: the paper's; of 2D shapes the VAE and
+        the model with the best FactorVAE score, so that the difference is seen at once."""
+        names = self.families.get(family, [])
+        scores = {name: self.bundles[name].metrics["scores"] for name in names[1:]}
+        known = [name for name in scores if "factor-vae" in scores[name]]
+        best = max(known, key=lambda name: scores[name]["factor-vae"], default=None)
+        return [names[0], best] if best else names[:2]
 
     def beta_vae(self, names: list[str]) -> str | None:
         """The paper's own among `names`, which others are judged by and which is offered first."""
@@ -159,9 +161,16 @@ class Studio:
         """How many stored pictures every model has a code of."""
         return min((len(bundle.codes) for bundle in self.bundles.values()), default=0)
 
-    def decode(self, name: str, codes: Tensor, output: str = "mean", seed: int = 0) -> Tensor:
-        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]."""
-        return self.engine.decode(name, codes, output, seed)
+    def decode(
+        self,
+        name: str,
+        codes: Tensor,
+        output: str = "mean",
+        seed: int = 0,
+        details: Tensor | None = None,
+    ) -> Tensor:
+        """codes (N, L) -> pictures (N, C, 64, 64) in [0, 1]; see the engine's."""
+        return self.engine.decode(name, codes, output, seed, details=details)
 
     async def frames(
         self,
@@ -170,13 +179,18 @@ class Studio:
         seed: int = 0,
         quality: int = QUALITY,
         betas: dict[str, float] | None = None,
+        details: dict[str, Tensor | None] | None = None,
     ) -> dict[str, str]:
         """A code (1, L) a model -> a JPEG data URI each, all models at once; for coroutines.
 
-        betas  of models of every β: at which one
+        betas    of models of every β: at which one
+        details  of sharp pictures
         """
+        betas, details = betas or {}, details or {}
         asked = (
-            self.engine.frames(name, code, output, seed, quality, (betas or {}).get(name))
+            self.engine.frames(
+                name, code, output, seed, quality, betas.get(name), details.get(name)
+            )
             for name, code in codes.items()
         )
         return {name: one for name, (one,) in zip(codes, await gather(*asked), strict=True)}
@@ -193,9 +207,11 @@ class Studio:
         output: str = "mean",
         values: Tensor = STRIP_VALUES,
         beta: float | None = None,
+        details: Tensor | None = None,
     ) -> Tensor:
         """What each latent does from here: (len(latents), len(values), C, 64, 64)."""
-        return self.engine.strips(name, code[None], latents, values, output, beta=beta)[0]
+        asked = {"beta": beta, "details": details}
+        return self.engine.strips(name, code[None], latents, values, output, **asked)[0]
 
     @torch.inference_mode()
     def turn(
@@ -242,8 +258,15 @@ class Studio:
         images = to_tensor(picture)[None].float() / 255
         posterior = self.engine.encode(name, images)
         mean = self.engine.decode(name, posterior.mean)
+        word = sharp = None
+        if name in self.sharp:
+            word = self.read_details(name, images, posterior.mean)
+            own = self.details(name, word)
+            sharp = to_picture(self.decode(name, posterior.mean, "sharp", details=own)[0])
         return Reconstruction(
             picture=to_picture(mean[0]),
+            sharp=sharp,
+            details=word,
             code=posterior.mean[0].clone(),
             difference=((mean - images)[0] / 2 + 0.5).clone(),
             psnr=psnr(images, mean).item(),

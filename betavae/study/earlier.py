@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from betavae.study.kinds import by_kind, row_kind, who
-from betavae.study.summary import by_weight, spread, summarise
+from betavae.study.protocols import BEFORE
+from betavae.study.summary import baseline_row, by_weight, spread, summarise
 
 # Where these differ it is another training; the rows of old studies lack the last two.
 ALIKE = ("steps", "batch_size", "optimiser", "learning_rate", "warm_up", "decay")
@@ -33,7 +34,8 @@ def added(
             continue
         joined[kind] = row
         fresh += [run for run in group if run["config"]["seed"] not in row["seeds"]]
-    summary = summarise(fresh, baselines)
+    whole = {name: found for name, found in baselines.items() if _has_curves(found)}
+    summary = summarise(fresh, whole)
     here = {row_kind(row): row for row in summary["models"]}
     dated = {
         kind: {"code_version": earlier["code_version"], **row}  # old studies have one for all
@@ -42,7 +44,6 @@ def added(
     models = dated | {
         kind: _joined_row(dated[kind], row) if kind in joined else row for kind, row in here.items()
     }
-    titles = {row["title"] for row in summary["baselines"]}
     replaced = {kind for kind in here if kind not in joined}
     seeds = {
         who(row): (len(rows[kind]["seeds"]), len(row["seeds"]))
@@ -51,10 +52,7 @@ def added(
     }
     return summary | {
         "models": sorted(models.values(), key=by_weight),
-        "baselines": [
-            *(row for row in earlier["baselines"] if row["title"] not in titles),
-            *summary["baselines"],
-        ],
+        "baselines": _joined_baselines(earlier["baselines"], baselines),
         "curves": {
             chart: _joined_chart(
                 earlier["curves"].get(chart, {}), summary["curves"].get(chart, {}), seeds
@@ -67,6 +65,28 @@ def added(
             *summary["sweep"],
         ],
     }
+
+
+def _joined_baselines(
+    earlier: list[dict[str, Any]], baselines: dict[str, list[dict]]
+) -> list[dict[str, Any]]:
+    """The earlier rows, those of `baselines` in their place; of those that were measured without
+    curves the scores alone, beside the others."""
+    rows = {row["title"]: row for row in earlier}
+    for name, found in baselines.items():
+        row = baseline_row(name, found)
+        if not _has_curves(found) and name in rows:
+            if row["seeds"] != rows[name]["seeds"]:
+                raise ValueError(f"The study has {name} of the seeds {rows[name]['seeds']}.")
+            before = [BEFORE.get(metric) for metric in row["scores"]]
+            kept = {m: s for m, s in rows[name]["scores"].items() if m not in before}
+            row = rows[name] | {"scores": kept | row["scores"]}
+        rows[name] = row
+    return list(rows.values())
+
+
+def _has_curves(found: list[dict[str, Any]]) -> bool:
+    return all("curves" in result for result in found)
 
 
 def _replaces(group: list[dict[str, Any]], row: dict[str, Any]) -> bool:

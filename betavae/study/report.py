@@ -21,6 +21,13 @@ from betavae.study.summary import PAPER, spread
 from betavae.study.table import as_markdown, markdown, marked, read_study
 
 TEMPLATES = Path(__file__).with_name("reports")
+SHARP = (  # of a renderer: score, heading, digits, whether the model's own stands beside it
+    ("psnr", "PSNR, dB", 2, False),
+    ("ssim", "SSIM", 3, False),
+    ("detail", "detail, of the pictures'", 2, True),
+    ("frechet", "Fréchet distance", 1, True),
+    ("kept_swapped_median", "code read back, median correlation", 3, True),
+)
 STUDIES = ("shapes2d", "celeba")  # reports/NAME.md.jinja -> weights/NAME-study/README.md
 LONG = (  # of the longer runs: score, heading, the best one (None: neither is better)
     ("reconstruction", "−log p(x given z), nats", min),
@@ -198,12 +205,29 @@ def _faces(folder: Path) -> dict[str, Any]:
         table.append([f"[`{name}`](../{name})", config["title"], *values])
     return {
         "table": as_markdown(table),
+        "sharp": as_markdown(_sharp(bundles)),
         "commands": [
             line
             for name, (config, _) in bundles.items()
             for line in (train_command(name, config["training"]), publish_command(name, config))
         ],
     }
+
+
+def _sharp(bundles: dict[str, tuple[dict, dict]]) -> list[list[str]]:
+    """A row a model that has a renderer: its pictures with the faces' own details; of some scores
+    the model's own beside them."""
+    rows = [["model", *(heading for _, heading, *_ in SHARP)]]
+    for config, metrics in bundles.values():
+        found = metrics.get("renderer", {}).get("scores")
+        if found:
+            rows.append([config["title"], *(_sharp_cell(found, *of) for of in SHARP)])
+    return rows
+
+
+def _sharp_cell(found: dict[str, float], score: str, _: str, digits: int, both: bool) -> str:
+    own = f"{found[f'{score}_own']:.{digits}f}"
+    return f"{found[f'{score}_plain']:.{digits}f} → {own}" if both else own
 
 
 _KNOWN: dict[str, Callable[[Path], dict[str, Any]]] = {"shapes2d": _shapes, "celeba": _faces}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file
 from betavae import metrics
 from betavae.machine.version import code_version
 from betavae.metrics.baselines import BASELINES
+from betavae.metrics.codes import Encoded
 from betavae.metrics.curve import accuracy_against_pairs, accuracy_against_steps
 from betavae.metrics.shapes import FACTOR_CHOICES, PROTOCOL
 from betavae.metrics.udr import udr
@@ -54,7 +56,7 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
     groups = by_kind(runs)
     return {
         "models": sorted((_model_row(group) for group in groups.values()), key=by_weight),
-        "baselines": [_baseline_row(name, found) for name, found in baselines.items()],
+        "baselines": [baseline_row(name, found) for name, found in baselines.items()],
         "curves": _curves(groups, baselines),
         "classifier": _classifier(groups, baselines),
         "sweep": [_point(run) for run in runs if run["config"]["architecture"] == "conv"],
@@ -63,29 +65,55 @@ def summarise(runs: list[dict[str, Any]], baselines: dict[str, list[dict]]) -> d
     }
 
 
-def measure_baselines(source, seeds: Iterable[int], progress=None) -> dict[str, list[dict]]:
-    """Every baseline's metrics and curves; those that a seed changes, for each seed."""
-    results = {}
+def measure_baselines(
+    source,
+    seeds: Iterable[int],
+    progress=None,
+    only: Iterable[str] = (),
+    kept: Path | None = None,
+) -> dict[str, list[dict]]:
+    """Every baseline's metrics and curves; those that a seed changes, for each seed.
+
+    only  these metrics, and no curves: for when the protocol of some has changed
+    kept  the file that takes each result when it is there; what it holds is not measured again
+    """
+    results = json.loads(kept.read_bytes()) if kept and kept.is_file() else {}
     for name, make in BASELINES.items():
         varied = seeds if name in SEEDED else [0]
-        results[name] = []
+        found = results.setdefault(name, [])
         for seed in varied:
             if progress:
                 progress(f"{name}, seed {seed}")
-            encoded = make(source, seed)
-            names = WIDE if encoded.train.codes.shape[1] > 100 else tuple(metrics.METRICS)
-            results[name].append(
-                {
-                    "seed": seed,
-                    "metrics": metrics.score(encoded, names, seed=0),
-                    "curves": {
-                        f"means, {label}": accuracy_against_pairs(encoded, factors, 0)
-                        for label, factors in FACTOR_CHOICES.items()
-                    },
-                    "classifier": accuracy_against_steps(encoded, FACTOR_CHOICES["4 factors"], 0),
-                }
-            )
+            if any(result["seed"] == seed for result in found):
+                continue
+            found.append(_measure(make(source, seed), seed, only))
+            if kept:
+                _write_json(results, kept)
     return results
+
+
+def _measure(encoded: Encoded, seed: int, only: Iterable[str]) -> dict[str, Any]:
+    """What `measure_baselines` finds of one."""
+    names = WIDE if encoded.train.codes.shape[1] > 100 else tuple(metrics.METRICS)
+    names = [name for name in names if not only or name in only]
+    measured = {"seed": seed, "metrics": metrics.score(encoded, names, seed=0)}
+    if only:
+        return measured
+    return measured | {
+        "curves": {
+            f"means, {label}": accuracy_against_pairs(encoded, factors, 0)
+            for label, factors in FACTOR_CHOICES.items()
+        },
+        "classifier": accuracy_against_steps(encoded, FACTOR_CHOICES["4 factors"], 0),
+    }
+
+
+def _write_json(results: Any, path: Path) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(results), encoding="utf-8")
+    os.replace(part, path)
 
 
 def choose_seed(runs: list[dict[str, Any]]) -> tuple[dict[str, Any], list[float]]:
@@ -185,8 +213,8 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def _baseline_row(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-    measured = found[0]["metrics"]
+def baseline_row(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    measured = [m for m in found[0]["metrics"] if all(m in r["metrics"] for r in found)]
     return {
         "title": name,
         "seeds": [result["seed"] for result in found],

@@ -49,8 +49,16 @@ def placed(data, device: torch.device):
     if device.type == "cpu":
         return data
     needed = len(data) * data.batch(torch.arange(1)).numel()
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
-    return OnDevice(data, device) if 2 * needed <= free else data
+    return OnDevice(data, device) if 2 * needed <= free_memory(device) else data
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of another device that are free; 0 where it does not say."""
+    if device.type in ("cuda", "xpu"):
+        return getattr(torch, device.type).mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return 0
 
 
 def pictures(data, order: Tensor, flip: Tensor | None) -> Tensor:

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from betavae.machine.version import code_version
-from betavae.model import VAE, MultiRateVAE, Posterior
+from betavae.model import VAE, MultiRateVAE
 from betavae.objectives import OBJECTIVES, Objective
-from betavae.objectives.beta_vae import BetaVAE
 from betavae.objectives.every_beta import draw_betas
 from betavae.training import checkpoints, growth
 from betavae.training.batches import (
@@ -37,6 +36,7 @@ from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
 from betavae.training.recording import Recorder
+from betavae.training.step import gradients
 
 READ_EVERY = 50  # steps, on a GPU
 
@@ -184,7 +184,7 @@ class Run:
         betas, pressure = self._betas(), growth.kl_weight(self.config, self.step)
         self._set_rate()
         if self.recorder is None:
-            told = self._gradients(images, noise, betas, pressure)
+            told = gradients(self, images, noise, betas, pressure)
         else:
             told = self.recorder(images, noise, self._told(betas), self._told(pressure))
         self.unread.append(told[:4])
@@ -221,31 +221,6 @@ class Run:
             raise self._diverged(f"The loss is {loss}")
         self.recent += [{"reconstruction": row[0], "kl": row[1]} for row in rows]
 
-    def _gradients(
-        self,
-        images: Tensor,
-        noise: Tensor,
-        betas: list[float] | Tensor | None,
-        pressure: float | Tensor | None,
-    ) -> Tensor:
-        """The gradients of this step's loss; what it says of itself: -log p(x|z), KL, the loss, the
-        gradients' norm, and KL per latent (4 + L,).
-
-        betas     several of a model of every β, or None for the objective's own
-        pressure  weight of KL alone, or None for the objective
-        """
-        self.optimiser.zero_grad()
-        betas = [None] if betas is None else betas
-        parts = len(betas)
-        shares = zip(betas, images.chunk(parts), noise.chunk(parts), strict=True)
-        terms = [self._descend(*share, pressure, of=parts) for share in shares]
-        gradients = [p.grad for p in self.vae.parameters() if p.grad is not None]
-        # (The norm, not the largest entry: PyTorch takes 7 % of a step on this for the latter.)
-        norm = torch.nn.utils.get_total_norm(gradients)
-        reconstruction, kl, loss = (torch.stack(term).mean(0) for term in zip(*terms, strict=True))
-        row = [number.detach().float() for number in (reconstruction, kl.sum(), loss, norm)]
-        return torch.cat([torch.stack(row), kl.float()])
-
     def _recorder(self) -> Recorder | None:
         """Of steps that differ in what lies in tensors alone, on a GPU; None elsewhere."""
         on_gpu = self.processes.device.type == "cuda" and self.processes.count == 1
@@ -254,7 +229,7 @@ class Run:
         return None
 
     def _gradients_and_move(self, *inputs: Tensor | None) -> Tensor:
-        told = self._gradients(*inputs)
+        told = gradients(self, *inputs)
         self.optimiser.step()
         return told
 
@@ -268,53 +243,6 @@ class Run:
             return None
         share = min(1.0, (self.step + 1) / (WIDENING * self.config.steps))
         return draw_betas(self.config.betas, BETAS_A_STEP, self.generator, share)
-
-    def _descend(
-        self,
-        beta: float | Tensor | None,
-        images: Tensor,
-        noise: Tensor,
-        pressure: float | Tensor | None,
-        of: int,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Add the gradient of the objective on these pictures, one of `of` equal shares of a batch.
-
-        Returns -log p(x|z) (), KL per latent (L,), and the objective (), in nats a picture.
-        """
-        device, average = self.processes.device, self.processes.average
-        with self.setting.autocast(device):
-            own = () if beta is None else (beta,)
-            posterior, likelihood = self.parallel(images, noise, *own)
-        if beta is None:
-            objective = self.objective
-            likelihood = self.vae.likelihood.fit(likelihood, images, average)
-        else:
-            objective = BetaVAE(beta=beta)
-            likelihood = self.vae.fit(likelihood, images, beta, average)
-        reconstruction = -likelihood.log_prob(images).mean()
-        with self.setting.autocast(device):
-            z = posterior.reparameterise(noise)
-            loss = reconstruction + self._regulariser(objective, posterior, z, pressure)
-        (loss / of).backward()
-        return reconstruction.detach(), posterior.kl().detach().mean(0), loss.detach()
-
-    def _regulariser(
-        self, objective: Objective, posterior: Posterior, z: Tensor, pressure: float | Tensor | None
-    ) -> Tensor:
-        """The objective of the global batch, or KL alone while the code grows.
-
-        Most objectives are no mean over the batch's pictures.
-
-        Each process has the whole value, but its gradient only by way of its own pictures; that
-        gradients are averaged, not added, over processes is made up for here.
-        """
-        if pressure is not None:
-            return pressure * posterior.kl().sum(1).mean()
-        mean, log_variance, z = map(
-            self.processes.gather, (posterior.mean, posterior.log_variance, z)
-        )
-        value = objective(Posterior(mean, log_variance), z, self.step)
-        return self.processes.count * value
 
     def _diverged(self, what: str) -> TrainingError:
         return diverged(what, self.folder, self.step)

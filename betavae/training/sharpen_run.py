@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from betavae.machine.version import code_version
@@ -22,7 +21,6 @@ from betavae.training import checkpoints
 from betavae.training.batches import (
     Order,
     looks,
-    pictures,
     placed,
     refuse_batches,
     refuse_other_data,
@@ -33,26 +31,12 @@ from betavae.training.failures import TrainingError, diverged
 from betavae.training.history import write_history
 from betavae.training.precision import fastest_setting
 from betavae.training.sharpen import PENALISED, SharpenConfig, averaging, learning_rate
+from betavae.training.sharpen_batch import draw_batch
+from betavae.training.sharpen_losses import losses, penalty
 
 MEASURED = 4096  # training pictures whose codes say how wide each latent varies
-FAR = 1.5  # s.d.: how far one latent is moved, as a normal number
-SHIFTS = 4  # pixels are moved by less than this before the discriminator sees them
-OWN = 0.4  # of the pictures of other codes are drawn with the picture's own details
 LONGEST = 20.0  # a gradient that is longer is cut to this
 READ_EVERY = 50  # steps, on a GPU
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one process sees in one step, and every random number of it."""
-
-    images: Tensor  # (N, 3, 64, 64) in [0, 1]
-    codes: Tensor  # (N, L)
-    plain: Tensor  # (N, 3, 64, 64): the VAE's own pictures
-    noise: Tensor  # (N, S), of the details
-    other_codes: Tensor  # (N / 2, L): for every second picture another code
-    own: Tensor  # bool (N / 2, 1): where those are drawn with the picture's own details
-    shift: tuple[int, int]  # pixels down and right, for the discriminator's eyes
 
 
 class SharpenRun:
@@ -206,80 +190,22 @@ class SharpenRun:
 
     # ---- a step ----
 
-    @torch.no_grad()
-    def batch(self) -> Batch:
-        """This process's part of the step; all processes draw the same numbers for all pictures."""
-        config, size, half = self.config, self.config.batch_size, self.config.batch_size // 2
-        drawn = {"generator": self.drawing, "device": self.drawing.device}
-        flip = torch.rand(size, **drawn) < 0.5
-        noise = torch.randn(size, self.renderer.detail_size, **drawn)
-        own = torch.rand(half, 1, **drawn) < OWN
-        moved = torch.rand(half, 1, **drawn) < 0.5
-        which = torch.randint(len(self.active), (half,), **drawn)
-        far = FAR * torch.randn(half, **drawn)
-        shift = tuple(torch.randint(SHIFTS, (2,), generator=self.generator).tolist())
-        share, device = self.processes.share, self.processes.device
-        order = share(self.order.batch(self.step))
-        mirrored = share(flip).to(order.device) if config.flips else None
-        images = pictures(self.placed, order, mirrored)
-        images = images.to(device).float() / 255
-        images = images.contiguous(memory_format=self.setting.layout)
-        with self.setting.autocast(device):
-            codes = self.renderer.vae.encode(images).mean
-            plain = self.renderer.plain(codes).contiguous(memory_format=self.setting.layout)
-        everyone = self.processes.gather(codes)
-        others = other_codes(
-            everyone, self.active, self.deviation, *(t.to(device) for t in (moved, which, far))
-        )
-        return Batch(
-            images, codes, plain, share(noise).to(device), share(others).contiguous(),
-            share(own).to(device), shift,
-        )  # fmt: skip
-
     def learning_rate(self, step: int) -> float:
         return learning_rate(self.config, step)
 
     def train_step(self) -> None:
         """One step of the renderer and, from `alone` on, of its discriminator; the batch's terms
         are added to `recent`."""
-        config, renderer, batch = self.config, self.renderer, self.batch()
+        config, renderer = self.config, self.renderer
         judged = self.step >= config.alone
-        with self.setting.autocast(self.processes.device):
-            posterior = renderer.read(batch.images, batch.plain)
-            details = posterior.reparameterise(batch.noise)
-            drawn = renderer.paint(batch.plain, details)
-            found = {"pixels": terms.reconstruction(drawn, batch.images)}
-            found["kept"] = self._code_kept(drawn, batch.codes) / 2
-            found["contrast"] = terms.contrast(drawn, batch.images)
-            found["spectrum"] = self._spectrum(drawn, batch.images)
-            kl = posterior.kl().sum(1)
-            if judged:
-                swapped = self.processes.gather(details).detach().roll(-1, 0)[::2]
-                other_details = torch.where(batch.own, details[::2], self.processes.share(swapped))
-                other = renderer.paint(self._plain_of(batch.other_codes), other_details)
-                found["kept"] = found["kept"] + self._code_kept(other, batch.other_codes)
-                of_images, features = self.discriminator(_shifted(batch.images, batch.shift))
-                both = _shifted(torch.cat([drawn, other]), batch.shift)
-                scores, its_features = self.discriminator(both)
-                own, others = zip(*(_parts(s, len(drawn)) for s in scores), strict=True)
-                found["features"] = terms.matched_features(
-                    [f[: len(drawn)] for f in its_features], features
-                )
-                found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
-                judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
-                found["contrast"] = (found["contrast"] + self._others_contrast(other, batch)) / 2
-                of_others = self._spectrum(other, batch.images)
-                found["spectrum"] = (found["spectrum"] + of_others) / 2
-        # Each process has the rate of all pictures, and a gradient by way of its own.
-        rate = self.processes.count * terms.rate(self.processes.gather(kl), config.free_nats)
-        loss = sum(getattr(config, name) * term for name, term in found.items())
-        loss = loss + config.rate * rate
+        batch = draw_batch(self)
+        found, loss, judge, kl = losses(self, batch, judged)
         if judged:
             found["judge"] = judge
             parameters = list(self.discriminator.parameters())
             gradients = torch.autograd.grad(judge, parameters, retain_graph=True)
             if config.penalty and self.step % PENALISED == 0:
-                steep = self._penalty(batch)
+                steep = penalty(self, batch)
                 more = torch.autograd.grad(steep, parameters, allow_unused=True)
                 gradients = [
                     g if m is None else g + m for g, m in zip(gradients, more, strict=True)
@@ -322,33 +248,6 @@ class SharpenRun:
         unseen = ("loss", "norm", "judge_norm")
         self.recent += [{k: v for k, v in row.items() if k not in unseen} for row in rows]
 
-    def _penalty(self, batch: Batch) -> Tensor:
-        """On the discriminator's slope at real pictures, in full precision."""
-        images = _shifted(batch.images, batch.shift).detach().requires_grad_()
-        scores, _ = self.discriminator(images)
-        return self.config.penalty * PENALISED * terms.slope(scores, images)
-
-    def _others_contrast(self, other: Tensor, batch: Batch) -> Tensor:
-        """Drawn from another code, a picture has the texture of that whose details it has."""
-        swapped = self.processes.share(self.processes.gather(batch.images).roll(-1, 0)[::2])
-        whose = torch.where(batch.own[..., None, None], batch.images[::2], swapped)
-        return terms.contrast(other, whose)
-
-    def _spectrum(self, drawn: Tensor, images: Tensor) -> Tensor:
-        """That of the global batch; its gradient, by way of one's own pictures, is averaged over
-        processes later, which is made up for here."""
-        value = terms.spectrum(self.processes.gather(drawn), self.processes.gather(images))
-        return self.processes.count * value - (self.processes.count - 1) * value.detach()
-
-    def _plain_of(self, codes: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self.renderer.plain(codes).contiguous(memory_format=self.setting.layout)
-
-    def _code_kept(self, drawn: Tensor, codes: Tensor) -> Tensor:
-        """The encoder is frozen: the gradient passes through it to the picture alone."""
-        found = self.renderer.vae.encode(drawn).mean
-        return terms.code_kept(found[:, self.active], codes[:, self.active], self.deviation)
-
     def _prepared(self, network: nn.Module) -> Tensor:
         """The norm of its gradients, which are averaged over processes and cut where too long."""
         self.processes.average_gradients(network)
@@ -375,30 +274,6 @@ def _what_diverged(row: dict[str, float]) -> str:
     # Adam squares it: past float32's range its second moment is infinite and nothing moves.
     far = [row[name] for name in ("norm", "judge_norm") if not row.get(name, 0.0) < 1e18]
     return f"The gradient's norm is {far[0]:.1e}" if far else ""
-
-
-def _parts(scores: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    return scores[:rows], scores[rows:]
-
-
-def _shifted(images: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Pixels moved around the picture's edge: the discriminator's layers of stride 2 would else
-    see every second pixel in one way, and the painter answer with a lattice."""
-    return images.roll(shift, (2, 3))
-
-
-def other_codes(
-    codes: Tensor, active: Tensor, deviation: Tensor, moved: Tensor, which: Tensor, far: Tensor
-) -> Tensor:
-    """For every second of codes (N, L) another code, (N / 2, L).
-
-    Where `moved` (N / 2, 1) is true its own with one active latent, number `which`, set to `far`
-    standard deviations, as a slider does; else that of the picture before it.
-    """
-    own, another = codes[::2], codes.roll(1, 0)[::2]
-    one = F.one_hot(active[which], codes.shape[1]).bool()
-    slid = torch.where(one, (far * deviation[which])[:, None], own)
-    return torch.where(moved, slid, another)
 
 
 class _Measured(nn.Module):

@@ -16,6 +16,7 @@ from betavae.data.photos import PhotoError, open_photo
 from betavae.serving import checks
 from betavae.serving.pictures import png_uri
 from betavae.serving.studio import Studio
+from betavae.ui.live.sharp import details_of
 from betavae.ui.parts.upload import face_or_centre, photo_input
 
 MOST_FRAMES = 64
@@ -26,30 +27,45 @@ def build(studio: Studio) -> None:
     """Register the four endpoints in the current Blocks."""
 
     def decode(
-        latents: list[list[float]], model: str, output: str = "mean", seed: int = 0
+        latents: list[list[float]],
+        model: str,
+        output: str = "mean",
+        seed: int = 0,
+        details: str = "none",
     ) -> list[str]:
         """Decode codes. latents: a list of codes, each a list with one number per latent; model:
-        the model's name; output: the 'mean' of p(x|z), or a 'sample' drawn with the seed. Returns
-        one picture per code: a PNG data URI, 64x64."""
+        the model's name; output: the 'mean' of p(x|z), a 'sample' drawn with the seed, or 'sharp',
+        the picture of the model's renderer with the details: 'none', 'f12' for those of the stored
+        face 12, 't7' for those of a training face, or what /reconstruct returned. Returns one
+        picture per code: a PNG data URI, 64x64."""
         name = checks.model_name(model, studio.names)
         codes = checks.codes(latents, studio.bundles[name].vae.latents)
         seed = checks.whole_number(seed, 0, 2**31, "The seed")
-        pictures = studio.decode(name, codes, checks.output(output), seed)
+        own = details_of(studio, {"details": {name: details}}, checks.output(output), {name: codes})
+        pictures = studio.decode(name, codes, output, seed, own.get(name))
         return [png_uri(to_picture(picture)) for picture in pictures]
 
     def traverse(
-        latents: list[float], model: str, latent: int, frames: int = 8, output: str = "mean"
+        latents: list[float],
+        model: str,
+        latent: int,
+        frames: int = 8,
+        output: str = "mean",
+        details: str = "none",
     ) -> dict[str, Any]:
         """Traverse one latent: set it to evenly spaced values from -3 to 3 and decode. latents: one
-        code; latent: which one, from 0; frames: how many values. Returns the latent's label, the
-        values, and one frame per value: a PNG data URI, 64x64."""
+        code; latent: which one, from 0; frames: how many values; output and details: as for
+        /decode. Returns the latent's label, the values, and one frame per value: a PNG data URI,
+        64x64."""
         name = checks.model_name(model, studio.names)
         latent_count = studio.bundles[name].vae.latents
         codes = checks.codes(latents, latent_count)
         index = checks.whole_number(latent, 0, latent_count - 1, "The latent")
         count = checks.whole_number(frames, 2, MOST_FRAMES, "The number of frames")
         values = torch.linspace(-3, 3, count)
-        pictures = studio.strips(name, codes[0], [index], checks.output(output), values)
+        own = details_of(studio, {"details": {name: details}}, checks.output(output), {name: codes})
+        own = own.get(name)
+        pictures = studio.strips(name, codes[0], [index], output, values, details=own)
         return {
             "label": next(k.label for k in studio.bundles[name].latents if k.index == index),
             "values": values.tolist(),
@@ -73,13 +89,17 @@ def build(studio: Studio) -> None:
     def reconstruct(path: str | None, model: str) -> dict[str, Any]:
         """Find the face in a photo, align it, encode it and decode it. Returns the crop and the
         reconstruction (PNG data URIs, 64x64), psnr (dB, higher is better), ssim (higher is better)
-        and kl (nats). aligned: whether a face was found; if not, the photo's centre is used."""
+        and kl (nats). aligned: whether a face was found; if not, the photo's centre is used. sharp:
+        the same with the photo's own details, and details, a word for them; null where the model
+        has no renderer."""
         name = checks.model_name(model, studio.photo_names)
         crop, found = _crop(path)
         made = studio.reconstruct(name, crop)
         return {
             "crop": png_uri(crop),
             "reconstruction": png_uri(made.picture),
+            "sharp": png_uri(made.sharp) if made.sharp else None,
+            "details": made.details,
             "psnr": made.psnr,
             "ssim": made.ssim,
             "kl": made.kl.sum().item(),

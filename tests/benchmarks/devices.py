@@ -30,6 +30,7 @@ from betavae.training.run import Run
 
 MODEL, LATENTS = "celeba-beta-vae", 32
 VALUES = torch.linspace(-3, 3, 7)
+STEPS = 10  # of training, in which copies are counted
 
 
 def devices() -> list[torch.device]:
@@ -40,11 +41,15 @@ def devices() -> list[torch.device]:
 
 
 def each(function, seconds: float) -> float:
-    """Seconds a call, median of calls for about `seconds`, after three that do not count."""
+    """Seconds a call, median of calls for about `seconds`, after three that do not count; of a call
+    that takes longer, once after once."""
+    until = time.perf_counter() + seconds
     for _ in range(3):
         function()
+        if time.perf_counter() > until:
+            break
     taken, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until or len(taken) < 3:
+    while time.perf_counter() < until or not taken:
         began = time.perf_counter()
         function()
         taken.append(time.perf_counter() - began)
@@ -87,8 +92,19 @@ def training(device: torch.device, sizes: list[int], seconds: float) -> None:
             data = RandomPictures(4 * size)
             run = Run(Path(folder), TrainingConfig(batch_size=size), data, Processes(device=device))
             rate = statistics.median(pictures_per_second(run, seconds) for _ in range(3))
+            if device.type == "cuda":
+                print(f"  copies from the host in {STEPS} steps: {copies(run)}")
         name = f"{run.setting.precision} {run.setting.memory_format}"
         print(f"  training, batch {size:5d}: {rate:8.0f} pictures/s, {name}")
+
+
+def copies(run: Run) -> int:
+    """How often STEPS steps copy from the host to a CUDA device."""
+    with torch.profiler.profile() as seen:
+        for _ in range(STEPS):
+            run.train_step()
+        torch.cuda.synchronize()
+    return sum("HtoD" in event.name for event in seen.events())
 
 
 def main() -> None:

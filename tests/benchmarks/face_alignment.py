@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from betavae.data.celeba import FRAME, SPLITS
 from betavae.data.files import files_in_zip
 from betavae.faces import alignment as faces
-from betavae.faces import geometry
+from betavae.faces import geometry, looks
 from betavae.faces.detector import detect
 
 CANVAS = (640, 480)
@@ -148,7 +148,7 @@ def align_in_one_pass(photo: Image.Image) -> np.ndarray | None:
     if not found:
         return None
     landmarks = max(found, key=lambda face: face.area).landmarks
-    return faces._fit(landmarks * (photo.width / small.width))
+    return looks.fit(landmarks * (photo.width / small.width))
 
 
 def report(name: str, align: Aligner, with_face, without, large: int) -> None:
@@ -196,8 +196,8 @@ def report_turns(turns: list[float], frames: list[Image.Image], scenes, seed: in
 def compare(matrix: np.ndarray, frame_to_canvas: np.ndarray) -> tuple[float, float]:
     """Mean error of the two eyes in eye distances, and the turn that is left, in degrees."""
     left = geometry.compose(matrix, frame_to_canvas)  # from the true frame to the aligned one
-    eyes = faces.TEMPLATE[:2]
-    error = np.hypot(*(geometry.apply(left, eyes) - eyes).T).mean() / faces.EYE_DISTANCE
+    eyes = looks.TEMPLATE[:2]
+    error = np.hypot(*(geometry.apply(left, eyes) - eyes).T).mean() / looks.EYE_DISTANCE
     return float(error), float(abs(np.degrees(np.arctan2(left[1, 0], left[0, 0]))))
 
 

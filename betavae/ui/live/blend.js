@@ -1,6 +1,6 @@
 // The blend slider: codes between two faces. Gradio runs this once, after component.js.
 const root = element.querySelector('.blend');
-const state = {from: null, to: null, share: 0.5};
+const state = {from: null, to: null, share: 0.5, details: {from: {}, to: {}}};
 const pictures = {};
 
 const range = make('input', {type: 'range', min: 0, max: 1, step: 0.005, value: 0.5});
@@ -20,6 +20,10 @@ function codes() {
   return Object.fromEntries(props.models.filter(m => state.from[m.name] && state.to[m.name])
     .map(m => [m.name, mix(state.from[m.name], state.to[m.name])]));
 }
+function details() {
+  const {from, to} = state.details;
+  return Object.fromEntries(props.models.filter(m => m.sharp).map(m => [m.name, [from[m.name] ?? 'none', to[m.name] ?? 'none', state.share]]));
+}
 async function draw(answer, newer) {
   if (answer.error) { status.textContent = answer.error; return; }
   const names = Object.keys(answer.pictures);
@@ -29,7 +33,7 @@ async function draw(answer, newer) {
   status.textContent = '';
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
 }
-const want = newestWins(props.in_flight, () => server.frame({codes: codes(), output: 'mean'}), draw,
+const want = newestWins(props.in_flight, () => server.frame({codes: codes(), output: 'sharp', details: details()}), draw,
   () => { status.textContent = 'The server does not answer; the picture is not up to date.'; });
 
 range.addEventListener('input', () => {
@@ -41,6 +45,7 @@ function obey() {
   const value = JSON.parse(JSON.stringify(props.value ?? {}));
   state.from = value.from ?? null;
   state.to = value.to ?? null;
+  state.details = value.details ?? {from: {}, to: {}};
   root.hidden = !state.from || !state.to;
   if (!root.hidden) want();
 }

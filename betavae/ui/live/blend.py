@@ -57,8 +57,14 @@ def build(studio: Studio, found: gr.State) -> None:
             else notice("No face was found. The centre of the photo is used.", wrong=True)
         )
         images = to_tensor(crop)[None].float() / 255
-        codes = {name: studio.encode(name, images).mean[0].tolist() for name in studio.photo_names}
-        return note, {"from": state["codes"], "to": codes, "at": time.time()}
+        codes = {name: studio.encode(name, images).mean for name in studio.photo_names}
+        own = {name: studio.read_details(name, images, codes[name]) for name in studio.sharp}
+        return note, {
+            "from": state["codes"],
+            "to": {name: code[0].tolist() for name, code in codes.items()},
+            "details": {"from": state["details"], "to": own},
+            "at": time.time(),
+        }
 
     gr.on(  # a new first face, too
         [photo.change, found.change],

@@ -16,31 +16,36 @@ import gradio as gr
 import torch
 
 from betavae.serving import checks
+from betavae.serving import details as words
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris, sheet_uri
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
+from betavae.ui.live.dial import SCRIPTS as DIAL_SCRIPTS
 from betavae.ui.live.dial import betas_of, describe_dial, turn_function
 from betavae.ui.live.files import save_function
+from betavae.ui.live.sharp import details_of
 from betavae.views.traversal import grid
 
 # One idea a file, joined in this order: each may use what stands before it, and functions of all.
 SCRIPTS = (
-    "state",  # what is shown, and the object that holds it
-    "parts",  # buttons, menus, icons
-    "pictures",  # from a code to a picture, and the previews
-    "rows",  # a slider a latent
-    "stage",  # pictures, captions, and the lens on the latent under the hand
-    "dial",  # β, for a model of every β
-    "undo",
-    "tray",  # snapshots
-    "animate",
-    "link",  # the state in the address
-    "save",
-    "keys",
-    "bar",  # the buttons
-    "start",  # commands from the rest of the page, and the first face
+    "board/state.js",  # what is shown, and the object that holds it
+    "board/parts.js",  # buttons, menus, icons
+    "board/pictures.js",  # from a code to a picture, and the previews
+    "board/rows.js",  # a slider a latent
+    "board/stage.js",  # pictures, captions, and the lens on the latent under the hand
+    *DIAL_SCRIPTS,
+    "board/dial.js",  # β, for a model of every β
+    "board/sharp.js",  # whose details the sharp pictures have
+    "board/undo.js",
+    "board/tray.js",  # snapshots
+    "board/animate.js",
+    "board/link.js",  # the state in the address
+    "board/save.js",
+    "board/keys.js",
+    "board/bar.js",  # the buttons
+    "board/start.js",  # commands from the rest of the page, and the first face
 )
-STYLES = ("board", "rows", "bar", "dial")
+STYLES = ("board/board.css", "board/rows.css", "board/bar.css", "dial/dial.css")
 ENDS = STRIP_VALUES[[0, -1]]
 
 
@@ -57,11 +62,16 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         {"action": "start"},
         [*server_functions(studio)],
         elem_id,
-        scripts=[f"board/{name}.js" for name in SCRIPTS],
-        styles=[f"board/{name}.css" for name in STYLES],
+        scripts=SCRIPTS,
+        styles=STYLES,
         models=[describe(studio, name) for name in studio.names],
         families=[
-            {"name": name, "title": studio.family_title(name), "word": _word(studio, models[0])}
+            {
+                "name": name,
+                "title": studio.family_title(name),
+                "word": _word(studio, models[0]),
+                "pair": studio.pair(name),
+            }
             for name, models in families.items()
         ],
         first=studio.first_pair,
@@ -73,9 +83,14 @@ def _opening(studio: Studio) -> dict[str, Any]:
     """A stored face for who comes without a link: every model's code of it, and its pictures."""
     index = int(torch.randint(studio.faces(), ()))
     codes = studio.stored_face(index)
-    shown = {name: studio.decode(name, codes[name][None]) for name in studio.first_pair}
+    word = words.of_stored(index)
+    shown = {
+        name: studio.decode(name, codes[name][None], "sharp", details=studio.details(name, word))
+        for name in studio.first_pair
+    }
     return {
         "number": index,
+        "details": word,
         "codes": {name: code.tolist() for name, code in codes.items()},
         "pictures": {name: jpeg_uris(picture)[0] for name, picture in shown.items()},
     }
@@ -107,7 +122,15 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
             for latent in bundle.by_kl
         ],
         "dial": None if bundle.dial is None else describe_dial(bundle),
+        "sharp": name in studio.sharp,
+        "middle": _middle(studio, name),
     }
+
+
+def _middle(studio: Studio, name: str) -> str | None:
+    """The word for details that go with a code of zeros; None without a renderer."""
+    bundle = studio.bundles[name]
+    return words.likely(bundle, torch.zeros(bundle.vae.latents)) if name in studio.sharp else None
 
 
 def server_functions(studio: Studio) -> list:
@@ -117,10 +140,11 @@ def server_functions(studio: Studio) -> list:
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
 
     async def frame(request: dict) -> dict:
-        """{"codes": {model: numbers}, "output", "seed", "betas", "light"} -> {"pictures": {model:
-        URI}, "light", "busy": milliseconds}.
+        """{"codes": {model: numbers}, "output", "seed", "betas", "details", "light"} ->
+        {"pictures": {model: URI}, "light", "busy": milliseconds}.
 
         betas  {model: β}, of models of every β; without one, the β that it is shown at first
+        details  {model: word}, of sharp pictures: see serving/details.py
         light  two thirds of the bytes, for a drag over a slow line: what an answer takes and the
                server was not busy with is the line's
         """
@@ -130,13 +154,14 @@ def server_functions(studio: Studio) -> list:
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
         light = request.get("light") is True
         quality = LIGHT if light else QUALITY
-        pictures = await studio.frames(wanted, output, seed, quality, betas)
+        details = details_of(studio, request, output, wanted)
+        pictures = await studio.frames(wanted, output, seed, quality, betas, details)
         busy = round(1000 * (time.perf_counter() - began))
         return {"pictures": pictures, "light": light, "busy": busy}
 
     def strips(request: dict) -> dict:
-        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas"} ->
-        {"sheets": {model: data URI}}.
+        """{"codes": {model: numbers}, "latents": {model: indices}, "output", "ends", "betas",
+        "details"} -> {"sheets": {model: data URI}}.
 
         A row a latent, and a column a value from -3 to 3; of `ends` only -3 and 3.
         """
@@ -146,23 +171,24 @@ def server_functions(studio: Studio) -> list:
         rows = request.get("latents")
         if not isinstance(rows, dict) or set(rows) != set(wanted):
             raise checks.Refused("Name the latents of each model.")
-        sheets = {}
+        sheets, details = {}, details_of(studio, request, output, wanted)
         for name, code in wanted.items():
             latents = checks.latents(rows[name], studio.bundles[name].vae.latents)
-            at = (code[0], latents, output, values, betas.get(name))
+            at = (code[0], latents, output, values, betas.get(name), details.get(name))
             frames = studio.strips(name, *at) if latents else None
             sheets[name] = None if frames is None else sheet_uri(grid(frames))
         return {"sheets": sheets}
 
     def real_face(request: Any) -> dict:
-        """A random stored validation picture, as all models code it -> {"codes", "number"}."""
+        """A random stored validation picture, as all models code it -> {"codes", "number",
+        "details"}."""
         index = int(torch.randint(studio.faces(), ()))
         codes = {name: code.tolist() for name, code in studio.stored_face(index).items()}
-        return {"codes": codes, "number": index}
+        return {"codes": codes, "number": index, "details": words.of_stored(index)}
 
     def random_face(request: dict) -> dict:
-        """{"models": names, "locked": {model: {latent: value}}} -> {"codes", "note"}: drawn from
-        the first one's prior, but for what is locked."""
+        """{"models": names, "locked": {model: {latent: value}}} -> {"codes", "note", "details"}:
+        drawn from the first one's prior, but for what is locked; likely details."""
         names = _family(studio, request)
         locked = checks.locked(request.get("locked"), sizes)
         generator = torch.Generator().manual_seed(torch.seed() % 2**63)
@@ -171,7 +197,14 @@ def server_functions(studio: Studio) -> list:
         codes = studio.random_face(list(every), generator, locked)
         note = f"Drawn from the prior of {studio.title(names[0])}"
         note += ", then encoded by the other." if len(names) > 1 else "."
-        return {"codes": {name: code.tolist() for name, code in codes.items()}, "note": note}
+        return {
+            "codes": {name: code.tolist() for name, code in codes.items()},
+            "note": note,
+            "details": {
+                name: words.likely(studio.bundles[name], codes[name])
+                for name in studio.sharp & codes.keys()
+            },
+        }
 
     def same_face(request: dict) -> dict:
         """{"codes": {model: numbers}, "betas"} -> {"codes"}: the first one's picture, as the other

@@ -17,6 +17,8 @@ from betavae.serving.pictures import data_uri
 from betavae.serving.studio import Studio
 from betavae.ui.live.board import answering, describe, server_functions
 from betavae.ui.live.component import live_html
+from betavae.ui.live.dial import SCRIPTS as DIAL_SCRIPTS
+from betavae.ui.live.dial import betas_of, turn_function
 from betavae.ui.live.factors import code_of_factors, factor_sliders
 from betavae.ui.parts import comparison
 from betavae.ui.parts.scores import in_one_sentence
@@ -32,15 +34,18 @@ NUMBERS = {  # beside a picture: score, heading, digits, unit
     ),
     "faces": (("psnr", "PSNR", 2, " dB"), ("ssim", "SSIM", 3, ""), ("kl", "KL", 1, " nats")),
 }
+ALONG_BETA = ("psnr", "kl")  # of these, what is measured at every β of a model that has them all
 SCRIPTS = (
     "board/parts.js",
     "compare/tools.js",  # what is compared
     "compare/factors.js",  # the true factors of 2D shapes
     "compare/pairs.js",
+    *DIAL_SCRIPTS,
+    "compare/dial.js",
     "compare/sections.js",
     "compare/start.js",
 )
-STYLES = ("board/bar.css", "compare/compare.css", "compare/factors.css")
+STYLES = ("board/bar.css", "compare/compare.css", "compare/factors.css", "dial/dial.css")
 
 
 def compare_view(studio: Studio, elem_id: str = "comparison") -> gr.HTML:
@@ -60,6 +65,7 @@ def compare_view(studio: Studio, elem_id: str = "comparison") -> gr.HTML:
                 "name": family,
                 "title": studio.family_title(family),
                 "models": members,
+                "pair": studio.pair(family),
                 "factors": family == "shapes2d",  # a model's own pictures: whose factors are known
                 "verdict": in_one_sentence(studio, members),
                 "sections": comparison.sections(family == "shapes2d"),
@@ -81,16 +87,17 @@ def described(studio: Studio, name: str) -> dict[str, Any]:
         latent["tells"] = comparison.tells(bundle, latent["index"])
     kind = "shapes" if studio.data(name) == "shapes2d" else "faces"
     found["numbers"] = [
-        [with_arrow(title, key), f"{scores[key]:,.{digits}f}{unit}"]
+        [key, with_arrow(title, key), f"{scores[key]:,.{digits}f}{unit}"]
         for key, title, digits, unit in NUMBERS[kind]
-        if key in scores
+        if key in scores and (bundle.dial is None or key in ALONG_BETA)
     ]
-    found["numbers"].append(["Latents in use", f"{len(bundle.active)} of {bundle.vae.latents}"])
+    in_use = f"{len(bundle.active)} of {bundle.vae.latents}"
+    found["numbers"].append(["active", "Latents in use", in_use])
     return found
 
 
 def compare_functions(studio: Studio) -> list:
-    """frame, compared, sheets, section, factors: each takes one JSON value and never raises."""
+    """frame, compared, sheets, section, factors, turn: each takes one JSON value, never raises."""
 
     def compared(request: Any) -> dict:
         """{"models": names, "first": a stored picture} -> {"codes": {model: numbers}, "rows":
@@ -101,17 +108,18 @@ def compare_functions(studio: Studio) -> list:
         return {"codes": codes, "rows": rows, "pictures": pictures}
 
     def sheets(request: Any) -> dict:
-        """{"codes": {model: numbers}, "rows": {model: [[latent, 1 or -1], ...]}} -> {"sheets":
-        {model: data URI}}: a row each, from -3 to 3, or from 3 to -3."""
+        """{"codes": {model: numbers}, "rows": {model: [[latent, 1 or -1], ...]}, "betas"} ->
+        {"sheets": {model: data URI}}: a row each, from -3 to 3, or from 3 to -3."""
         codes = request.get("codes") if isinstance(request, dict) else None
         rows = request.get("rows") if isinstance(request, dict) else None
         if not isinstance(codes, dict) or not isinstance(rows, dict) or set(codes) != set(rows):
             raise checks.Refused("Send a code and the rows of each model.")
-        made = {}
+        made, betas = {}, betas_of(studio, request)
         for name, code in codes.items():
             size = studio.bundles[studio.model_name(name)].vae.latents
             latents, signs = _rows(rows[name], size)
-            frames = studio.strips(name, checks.codes(code, size)[0], latents)
+            at = (checks.codes(code, size)[0], latents)
+            frames = studio.strips(name, *at, beta=betas.get(name))
             turned = [f.flip(0) if sign < 0 else f for f, sign in zip(frames, signs, strict=True)]
             made[name] = data_uri(grid(turned), quality=88)
         return {"sheets": made}
@@ -126,7 +134,7 @@ def compare_functions(studio: Studio) -> list:
         return {"html": comparison.section(studio, wanted, names, first)}
 
     frame = server_functions(studio)[0]
-    own = [compared, sheets, section, code_of_factors(studio)]
+    own = [compared, sheets, section, code_of_factors(studio), turn_function(studio)]
     return [frame, *(answering(function) for function in own)]
 
 

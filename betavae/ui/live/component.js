@@ -10,18 +10,31 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-async function load(uri) {
-  const image = new Image();
-  image.src = uri;
-  await image.decode();
-  return image;
+// A picture of a data URI, as a bitmap, which can be closed: an <img> a frame waits for the browser.
+function load(uri) {
+  const [head, data] = uri.split(',');
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], {type: head.slice(5, head.indexOf(';'))}));
 }
 
-// Twice by two is smoother than once by four: the browser's bilinear filter shows its grid.
+// The bitmap is used up. Twice by two is smoother than once by four: the browser's bilinear filter shows its grid.
 const half = make('canvas', {width: SIZE / 2, height: SIZE / 2});
 function enlarge(image, canvas) {
   half.getContext('2d').drawImage(image, 0, 0, SIZE / 2, SIZE / 2);
   canvas.getContext('2d').drawImage(half, 0, 0, SIZE, SIZE);
+  image.close();
+}
+
+// A sheet of previews, a data URI, as the background of what `selector` finds. Not as a blob: the browser
+// keeps those that it has drawn for minutes, 30 MB a minute (tests/benchmarks/browser_memory.py). And in a
+// rule, because a property as long as that, inherited by each row, takes ten times as long.
+const sheets = {};                                            // a <style> a model
+async function hangSheet(name, selector, uri) {
+  const image = Object.assign(new Image(), {src: uri});
+  await image.decode();
+  sheets[name] ??= root.appendChild(make('style'));
+  sheets[name].textContent = `${selector} { background-image: url("${uri}") !important; }`;
+  return image.width;
 }
 
 // Gradio answers a lost network with nothing, and a question may hang: both are failures. An answer that

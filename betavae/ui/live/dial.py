@@ -9,6 +9,8 @@ from betavae.serving import checks
 from betavae.serving.pictures import jpeg_uris
 from betavae.serving.studio import Studio
 
+SCRIPTS = ("dial/dial.js", "dial/turning.js")  # of every page that has a dial
+
 
 def describe_dial(bundle: Bundle) -> dict[str, Any]:
     """What the browser needs of a model of every β: its range, and what was measured along it."""

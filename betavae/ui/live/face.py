@@ -1,7 +1,8 @@
 """A photo with its faces to click and a square to drag, and beside it what the models make of it.
 
-The component knows no file: it says what the visitor did (`input`: a face was clicked, or the
-square moved; `submit`: edit it; `clear`: another photo), and is told what came of it by its value.
+The component knows no file: it says what the visitor did (`input`: a face was clicked, the square
+moved, or more light was asked for; `submit`: edit it; `clear`: another photo), and is told what
+came of it by its value.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def face_view(studio: Studio, elem_id: str = "reconstruction") -> gr.HTML:
 def nothing(said: str, wrong: bool = False) -> dict[str, Any]:
     """The value where there is no face: a sentence alone."""
     return {"message": said, "wrong": wrong}
+
+
+def asked_light(value: Any) -> bool:
+    """Whether the photo is to be brightened, or shown as it came again."""
+    return isinstance(value, dict) and value.get("light") is True
 
 
 def asked_face(value: Any, faces: int) -> int | None:

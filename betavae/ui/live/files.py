@@ -13,6 +13,7 @@ from PIL import Image
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.live.dial import betas_of
+from betavae.ui.live.sharp import details_of
 from betavae.views.animation import SIDES, animation, enlarged, swings
 from betavae.views.traversal import VALUES, grid
 
@@ -25,8 +26,8 @@ def save_function(studio: Studio):
     """The server function `save`: one JSON value in, one out."""
 
     def save(request: Any) -> dict:
-        """{"kind", "model", "code", "output", "seed", "latents", "betas"} -> {"file": data
-        URI}.
+        """{"kind", "model", "code", "output", "seed", "latents", "betas", "details"} -> {"file":
+        data URI}.
 
         kind     png: the picture, 1024x1024; gif, webp, mp4: `latents` in turn to and fro;
                  sheet: a row a latent, the eight values of the paper's figure, 64x64 each
@@ -44,19 +45,20 @@ def save_function(studio: Studio):
         output = checks.output(request.get("output", "mean"))
         seed = checks.whole_number(request.get("seed", 0), 0, 2**31, "The seed")
         beta = betas_of(studio, request).get(name)
+        details = details_of(studio, request, output, {name: code}).get(name)
         if kind == "png":
-            picture = studio.engine.decode(name, code, output, seed, beta)[0]
+            picture = studio.engine.decode(name, code, output, seed, beta, details)[0]
             return {"file": _uri(_png(enlarged(picture, PICTURE_SIDE)), "image/png")}
         latents = checks.latents(request.get("latents"), code.shape[1])
         if not latents:
             raise checks.Refused("Choose at least one latent.")
         with _writing:
             if kind == "sheet":
-                frames = studio.strips(name, code[0], latents, output, VALUES, beta)
+                frames = studio.strips(name, code[0], latents, output, VALUES, beta, details)
                 return {"file": _uri(_png(grid(frames)), "image/png")}
             path = swings(code[0], latents, min(50, max(2, MOST_FRAMES // len(latents))))
-            decode = studio.engine.decode
-            pictures = torch.cat([decode(name, p, output, seed, beta) for p in path.split(32)])
+            decode, same = studio.engine.decode, (output, seed, beta, details)
+            pictures = torch.cat([decode(name, part, *same) for part in path.split(32)])
             try:
                 content = animation(pictures, kind)
             except OSError as error:

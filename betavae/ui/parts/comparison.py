@@ -6,11 +6,13 @@ from collections.abc import Callable
 from html import escape
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from betavae.bundles.bundle import Bundle
 from betavae.bundles.naming import WORDS
 from betavae.data.shapes2d import FACTOR_NAMES
+from betavae.serving.details import of_stored
 from betavae.serving.studio import Studio
 from betavae.ui.parts.markup import bar_chart, heat_map, picture, table
 from betavae.ui.parts.scores import chosen_models, every_model
@@ -25,6 +27,11 @@ HEAT = (
     "How much information each latent carries about each factor: I(z; v) / H(v), in per cent of "
     "the factor's entropy, measured on 10,000 pictures. In a disentangled code, one cell of each "
     "row and one of each column stands out. MIG rewards this."
+)
+ADDED = (
+    "A model's picture is all that its code says, and blurred: the mean of every face with that "
+    "code. A second network, the renderer, adds hair, skin and background, with details that it "
+    "read from the photo. The added detail is invented: likely, not seen."
 )
 GREY = "Grey: equal. Lighter: brighter than there. Darker: darker than there."
 NO_ORIGINALS = (
@@ -46,7 +53,8 @@ def section(studio: Studio, name: str, models: list[str], first: int) -> str:
 def sections(shapes: bool) -> list[tuple[str, str]]:
     """(name, heading) of all that a data set has."""
     only_shapes = ("heat", "tuning")
-    return [(name, SECTIONS[name][0]) for name in SECTIONS if shapes or name not in only_shapes]
+    left_out = ("sharp",) if shapes else only_shapes
+    return [(name, SECTIONS[name][0]) for name in SECTIONS if name not in left_out]
 
 
 def tells(bundle: Bundle, latent: int) -> str:
@@ -110,6 +118,22 @@ def _reconstructions(studio: Studio, names: list[str], first: int) -> str:
     return f'<p class="reading">{GREY} {why}</p><div class="strips wide">{rows}</div>'
 
 
+def _sharp(studio: Studio, names: list[str], first: int) -> str:
+    """Of each model that has a renderer: what the code says, and with the faces' own details."""
+    rows, faces = "", range(first, min(first + PICTURES, studio.faces()))
+    for name in (name for name in names if name in studio.sharp):
+        codes = studio.bundles[name].codes[first : first + PICTURES]
+        own = [studio.details(name, of_stored(face)) for face in faces]
+        pairs = zip(codes, own, strict=True)
+        sharp = torch.cat([studio.decode(name, c[None], "sharp", details=d) for c, d in pairs])
+        plain = studio.decode(name, codes)
+        rows += _row(plain, f"What {studio.title(name)} says")
+        rows += _row(sharp, "With the details that its renderer adds")
+    if not rows:
+        return "<p>None of these models has a renderer.</p>"
+    return f'<p class="reading">{ADDED}</p><div class="strips wide">{rows}</div>'
+
+
 def _row(pictures: Tensor, title: str, kind: str = "") -> str:
     image = picture(strip(pictures), f"{title}, {len(pictures)} pictures", lossless=False)
     return f'<figure class="{kind}">{image}<figcaption>{escape(title)}</figcaption></figure>'
@@ -140,6 +164,7 @@ SECTIONS: dict[str, tuple[str, Make]] = {  # name -> heading, what it shows
     "heat": ("Information between latents and factors", _heat_maps),
     "tuning": ("What each latent responds to", _tuning),
     "faces": ("Reconstructions of the same pictures, and their differences", _reconstructions),
+    "sharp": ("What the model says, and what the renderer adds", _sharp),
     "scores": ("All numbers of these models", _scores),
     "latents": ("KL of every latent, and what it tells", _latents),
     "every": ("All models of this data set", _every),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageStat
 
 from betavae.bundles.bundle import Bundle
 from betavae.bundles.naming import Name
 from betavae.data.images import centre_square, to_picture
 from betavae.faces.alignment import AlignedFace
+from betavae.faces.light import DARK
 from betavae.faces.pasting import align_by_hand, crop_square
+from betavae.serving.answers import Reconstruction
 from betavae.serving.pictures import data_uri, png_uri
-from betavae.serving.studio import Reconstruction, Studio
+from betavae.serving.studio import Studio
 from betavae.ui.parts.upload import face_or_centre, open_upload, remarks
 
 SHOWN_SIDE = 1000  # of the photo on the page
@@ -26,34 +28,43 @@ def take_apart(
     studio: Studio,
     path: str,
     at: tuple[float, float] | None = None,
-    boxes: list | None = None,
+    before: dict[str, Any] | None = None,
     by_hand: Square | None = None,
+    luma: float | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], AlignedFace | None]:
     """What is shown, what later steps need to know, and the face if one was found or cut by hand.
 
     at       a point of the face that is wanted: by default the largest one
-    boxes    of the faces that were found before: the photo is on the page then
+    before   what was known of this photo: its faces need not be found again
     by_hand  the square that the visitor placed
+    luma     of the face, where the photo is to be brightened
     """
-    photo = open_upload(path)
+    photo = open_upload(path, luma)
     if by_hand is not None:
         face, why = align_by_hand(photo, *by_hand), ""
         crop = face.crop
     else:
         crop, face, why = face_or_centre(photo, at)
     made = {name: studio.reconstruct(name, crop) for name in studio.photo_names}
-    known = boxes is not None
-    boxes = boxes if known else (list(face.faces) if face else [])
+    found = list(face.faces) if face else []
+    boxes = before["boxes"] if before else found
     state = {
         "path": path,
         "size": photo.size,
         "boxes": boxes,
         "matrix": face.matrix if face else None,
         "codes": {name: one.code.tolist() for name, one in made.items()},
+        "details": {name: one.details for name, one in made.items() if one.details},
+        "luma": luma,  # that of the photo as it came, where it was brightened
+        "brightness": face.brightness if face else _luma(crop),
+        "asked": {"at": at, "by_hand": by_hand},
     }
+    dark = luma is None and state["brightness"] < DARK
     described = {
         "at": time.time(),  # the same value twice would not be told to the browser
-        **_message(face, why, len(boxes), by_hand is not None),
+        **_message(face, why, len(boxes), by_hand is not None, dark),
+        "dark": dark,
+        "brightened": luma is not None,
         "size": list(photo.size),
         "boxes": [list(box) for box in boxes],
         "chosen": _chosen(face, boxes) if face and by_hand is None else -1,
@@ -62,16 +73,19 @@ def take_apart(
         "crop": png_uri(crop),
         "models": {name: _made(studio, name, one) for name, one in made.items()},
     }
-    if not known:
+    if before is None or before["luma"] != luma:
         described["photo"] = _shown(photo)
     return described, state, face
 
 
-def _message(face: AlignedFace | None, why: str, found: int, hand: bool) -> dict[str, Any]:
+def _message(
+    face: AlignedFace | None, why: str, found: int, hand: bool, dark: bool
+) -> dict[str, Any]:
+    darkness = " It is very dark: press Brighten." if dark else ""
     if face is None:
         said = (
-            f"{why} For now the models see the centre of the photo. They work best on an aligned "
-            "face: drag the square onto it."
+            f"{why} For now the models see the centre of the photo.{darkness} They work best on an "
+            "aligned face: drag the square onto it."
         )
         return {"message": said, "wrong": True, "aligned": "centre crop, not aligned"}
     if hand:
@@ -79,7 +93,7 @@ def _message(face: AlignedFace | None, why: str, found: int, hand: bool) -> dict
     else:
         several = f"{found} faces found. Click the one you want."
         said, aligned = "One face found." if found < 2 else several, "aligned like CelebA's faces"
-    rest = remarks(face)
+    rest = remarks(face) + darkness
     return {"message": said + rest, "wrong": bool(rest), "aligned": aligned}
 
 
@@ -102,6 +116,10 @@ def _chosen(face: AlignedFace, boxes: list) -> int:
     return min(range(len(boxes)), key=distance, default=-1)
 
 
+def _luma(picture: Image.Image) -> float:
+    return ImageStat.Stat(picture.convert("L")).mean[0] / 255
+
+
 def _shown(photo: Image.Image) -> str:
     small = photo.copy()
     small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
@@ -115,6 +133,7 @@ def _made(studio: Studio, name: str, made: Reconstruction) -> dict[str, Any]:
     far = sorted(bundle.active, key=lambda k: -abs(deviations(bundle, k.index, code[k.index])))
     return {
         "picture": png_uri(made.picture),
+        "sharp": png_uri(made.sharp) if made.sharp else None,
         "difference": png_uri(to_picture(made.difference)),
         "figures": f"{scores} · KL {made.kl.sum():.0f} nats",
         "unusual": [unusual(bundle, called[k.index], k.index, code[k.index]) for k in far[:USED]],

@@ -102,8 +102,13 @@ def pasted(
         raise checks.Refused(NOT_THIS_FACE)
     if kind == CHANGE and torch.allclose(edited, start, atol=1e-6):
         raise checks.Refused("No slider has moved. Press Edit in Traverse, move one and come back.")
-    photo = open_upload(state["path"])
-    after, before = (_as_array(studio.decode(name, code)[0]) for code in (edited, own))
+    photo = open_upload(state["path"], state["luma"])
+    words = codes.get("details")
+    output = "sharp" if isinstance(words, dict) and name in words else "mean"
+    details = studio.details(name, words[name]) if output == "sharp" else None
+    after, before = (
+        _as_array(studio.decode(name, code, output, details=details)[0]) for code in (edited, own)
+    )
     return photo, paste_back(photo, state["matrix"], after, before, whole=kind == FACE), name
 
 

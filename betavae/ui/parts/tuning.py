@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from betavae.bundles.bundle import Latent
+from betavae.bundles.naming import Name
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving.studio import Studio
 from betavae.ui.parts.markup import picture
@@ -34,9 +36,9 @@ def tuning_view(studio: Studio, names: list[str]) -> str:
 
 
 def _model(studio: Studio, name: str) -> str:
-    found = studio.tuning(name)
+    found, called = studio.tuning(name), studio.latent_names(name)
     latents = "".join(
-        f"<figure><figcaption>{escape(_unbroken(latent.label))}</figcaption>"
+        f"<figure><figcaption>{_called(called[latent.index], latent)}</figcaption>"
         f"{_map(found.place[k], f'z{k} by position')}"
         f"{_curves(found.scale[k], 'size', f'z{k} by size')}"
         f"{_curves(found.orientation[k], 'rotation', f'z{k} by rotation')}</figure>"
@@ -45,9 +47,10 @@ def _model(studio: Studio, name: str) -> str:
     return f'<h3>{escape(studio.title(name))}</h3><div class="latents">{latents}</div>'
 
 
-def _unbroken(label: str) -> str:
-    """The label with no per cent sign alone on a line."""
-    return label.replace(" %", "\u00a0%")
+def _called(name: Name, latent: Latent) -> str:
+    """The latent in words, and how much of that it tells, with no per cent sign alone on a line."""
+    tracked = f"z{latent.index} · {latent.tracked or 'tracks nothing'}".replace(" %", "\u00a0%")
+    return f"<b>{escape(name.noun)}</b> {escape(tracked)}"
 
 
 def _map(means: Tensor, alt: str) -> str:

@@ -10,12 +10,12 @@ from PIL import Image
 from betavae.data.photos import PhotoError, open_photo
 from betavae.faces.alignment import AlignedFace, NoFaceFound, align_face, centre_crop
 from betavae.faces.detector import FaceModelError
+from betavae.faces.light import brightened
 
 # What a page says whose server knows nothing of its photo any more.
 LOST = "The server was restarted and lost your photo. Upload it again to go on."
 FIRST = "Upload a photo first. If you did, upload it again: the server was restarted and lost it."
 MUCH_OUTSIDE = 0.1  # of the crop
-DARK = 0.12  # mean luma; of 300 frames of CelebA one has less (0.107), three less than 0.2
 
 
 def photo_input(**options) -> gr.Image:
@@ -41,11 +41,12 @@ def camera_trouble() -> gr.HTML:
     )
 
 
-def open_upload(path: str) -> Image.Image:
-    """The uploaded photo, which is deleted within the hour. Raises PhotoError."""
+def open_upload(path: str, luma: float | None = None) -> Image.Image:
+    """The uploaded photo, which is deleted within the hour; brightened, where a luma is given.
+    Raises PhotoError."""
     if not Path(path).exists():
         raise PhotoError("Your photo has been deleted, as announced. Upload it again to go on.")
-    return open_photo(path)
+    return open_photo(path) if luma is None else brightened(open_photo(path), luma)
 
 
 def face_or_centre(
@@ -70,6 +71,4 @@ def remarks(face: AlignedFace) -> str:
             f" {face.outside:.0%} of the square lies outside the photo and is filled in: hair or "
             "a hat there is the models' guess. Use a photo with more space around the face."
         )
-    if face.brightness < DARK:
-        said += " The face is very dark: brighten the photo and upload it again."
     return said

@@ -11,7 +11,14 @@ from betavae.data.photos import PhotoError
 from betavae.serving import checks
 from betavae.serving.studio import Studio
 from betavae.ui.live import blend
-from betavae.ui.live.face import EMPTY, asked_face, asked_square, face_view, nothing
+from betavae.ui.live.face import (
+    EMPTY,
+    asked_face,
+    asked_light,
+    asked_square,
+    face_view,
+    nothing,
+)
 from betavae.ui.parts import examples, paste
 from betavae.ui.parts.face import take_apart
 from betavae.ui.parts.upload import LOST, camera_trouble, photo_input
@@ -23,6 +30,8 @@ INTRODUCTION = (
     "draw everyone more like them: dark skin comes out lighter, and age, glasses and hats are "
     "often lost, most with the β-VAE. Each model's card has the figures."
 )
+
+LOST_PHOTO = nothing(LOST, wrong=True) | {"failed": True}  # and Another photo is offered
 
 
 def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
@@ -47,17 +56,23 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
             return nothing(str(error), wrong=True) | {"failed": True}, None
 
     def asked(state: dict[str, Any] | None, event: gr.EventData):
-        """Another of the faces that were found, or the square that was dragged."""
+        """Another of the faces that were found, the square that was dragged, or more light."""
         if not state:
-            return nothing(LOST, wrong=True), None
-        path, boxes = state["path"], state["boxes"]
+            return LOST_PHOTO, None
+        path, boxes, luma = state["path"], state["boxes"], state["luma"]
         try:
+            if asked_light(event._data):
+                luma = state["brightness"] if luma is None else None
+                same = state["asked"]  # faces are found again, but for a square by hand
+                known = state if same["by_hand"] else None
+                return take_apart(studio, path, before=known, luma=luma, **same)[:2]
             number = asked_face(event._data, len(boxes))
             if number is None:
                 square = asked_square(event._data, state["size"])
-                return take_apart(studio, path, boxes=boxes, by_hand=square)[:2]
+                return take_apart(studio, path, before=state, by_hand=square, luma=luma)[:2]
             left, top, right, bottom = boxes[number]
-            return take_apart(studio, path, ((left + right) / 2, (top + bottom) / 2), boxes)[:2]
+            middle = (left + right) / 2, (top + bottom) / 2
+            return take_apart(studio, path, middle, state, luma=luma)[:2]
         except (PhotoError, checks.Refused) as error:
             said = nothing(str(error), wrong=True)
             return said | {"keep": True, "at": time.time()}, gr.skip()
@@ -65,13 +80,13 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
     def carry_over(state: dict[str, Any] | None, event: gr.EventData):
         """Show the uploaded face on the board, in the Traverse tab, whatever it showed."""
         if not state:
-            return gr.skip(), gr.skip(), nothing(LOST, wrong=True)
+            return gr.skip(), gr.skip(), LOST_PHOTO
         models = studio.families[studio.family(studio.photo_names[0])]
         asked_for = event._data.get("model") if isinstance(event._data, dict) else None
         first = asked_for if asked_for in models else models[0]
         pair = [first, *(name for name in models if name != first)][:2]
         command = {"action": "face", "codes": state["codes"], "note": "Your face."}
-        command |= {"models": pair, "at": time.time()}
+        command |= {"models": pair, "details": state["details"], "at": time.time()}
         return command, gr.Tabs(selected="traverse"), gr.skip()
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

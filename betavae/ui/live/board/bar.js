@@ -12,8 +12,8 @@ bar.keep = button({id: 'keep', sign: 'keep', words: 'Keep', kind: 'short', title
 bar.animate = button({id: 'animate', sign: 'play', words: 'Animate', kind: 'short', title: 'A slider to and fro (A)', act: () => togglePlayer()});
 bar.animate.setAttribute('aria-expanded', 'false');
 bar.link = button({id: 'link', sign: 'link', words: 'Link', kind: 'short', title: 'Copy a link to this picture (S)', act: copyLink});
-bar.output = choice('output', 'Picture', [['mean', 'average'], ['sample', 'one random draw']], 'mean',
-  output => once(() => { state.output = output; want(state.shown); }));
+bar.output = choice('output', 'Picture', [['sharp', 'sharp'], ['mean', 'average'], ['sample', 'one random draw']], state.output,
+  output => once(() => { state.output = output; showSharp(); want(state.shown); }));
 const all = make('input', {type: 'checkbox', id: `${element.id || 'board'}-strips`});
 all.addEventListener('change', () => { wide = all.checked; root.classList.toggle('wide', wide); rest(); });
 
@@ -24,7 +24,7 @@ const save = menu({id: 'save', sign: 'save', words: 'Save', kind: 'short', title
   make('p', {className: 'head', textContent: 'Animation of the slider in hand'}),
   make('div', {className: 'items row'}, ...['GIF', 'WebP', 'MP4'].map(title => item(title, () => saveAnimation(title.toLowerCase(), title)))),
   make('p', {className: 'head', textContent: 'Codes'}), item('Save as JSON', saveCodes), item('Open JSON …', () => chooser.click()), item('As Python …', showPython));
-const view = menu({id: 'view', sign: 'view', words: 'View', kind: 'short', title: 'What is shown'}, bar.output,
+const view = menu({id: 'view', sign: 'view', words: 'View', kind: 'short', title: 'What is shown'}, bar.output, sharpening,
   make('label', {className: 'tick', htmlFor: all.id}, all, make('span', {textContent: 'Show all previews'})));
 bar.help = button({id: 'help', words: '?', kind: 'round', title: 'How to play', act: help});
 bar.help.setAttribute('aria-label', 'How to play');
@@ -40,7 +40,8 @@ bar.data.hidden = props.families.length < 2;
 function showWords() {
   check(bar.data, family());
   bar.random.querySelector('span').textContent = `Random ${word()}`;
-  bar.real.querySelector('span').textContent = `A ${word()} from the data`;
+  bar.real.querySelector('span').replaceChildren(make('span', {className: 'roomy', textContent: `A ${word()} from`}), make('span', {className: 'tight', textContent: 'From'}), ' the data');
+  bar.real.setAttribute('aria-label', `A ${word()} from the data`);
   pictureItems.replaceChildren(...state.shown.map(n => item(`${models[n].title}, PNG`, () => savePicture(n))));
   if (!player.hidden) { stopAnimation(); fillWhich(); }
   showTray();

@@ -3,10 +3,10 @@ const HELP = [
   ['← →', 'a tenth; with Shift a hundredth'], ['Page ↑ ↓', 'one'], ['Home, End', 'to −3, to 3'],
   ['↑ ↓', 'the slider before, the next one'], ['Enter', 'type a number'], ['Delete', 'back to where it started'],
   ['L', 'lock the slider'], ['R', 'random'], ['U, Ctrl+Z', 'undo; Shift+Ctrl+Z redo'], ['K', 'keep a snapshot'],
-  ['A', 'animate'], ['S', 'copy the link'], ['?', 'this list'],
+  ['A', 'animate'], ['D', 'other details'], ['S', 'copy the link'], ['?', 'this list'],
 ];
 const SHORTCUTS = {
-  r: () => bar.random.click(), u: () => undo(), k: () => keep(), s: () => copyLink(),
+  r: () => bar.random.click(), d: () => drawDetails(), u: () => undo(), k: () => keep(), s: () => copyLink(),
   a: () => { if (player.hidden) togglePlayer(); playing ? stopAnimation() : startAnimation(); },
   l: () => { if (hand) toggleLock(hand.model, hand.latent); }, '?': () => help(),
 };

@@ -1,8 +1,9 @@
 // ---- the link: the state in the address ----------------------------------------------------------
 const SPACES = 'https://huggingface.co';                      // whose page holds a Space's frame
 const PLACES = ['', '2'];                                     // of the left model's keys and the right one's
-const OWN = /^(model|code|lock|name|beta|picture|tab)\d*(\.|$)/;
+const OWN = /^(model|code|lock|name|beta|details|picture|tab)\d*(\.|$)/;
 const NAME_LENGTH = 40;
+const DETAILS = /^(none|[ft]\d{1,5}|p[\w-]{4,4000}={0,2})$/;     // as serving/details.py has them
 let linked = false;                                           // the address holds the state
 
 function openTab() { return document.querySelector('[role=tab][aria-selected=true]')?.dataset.tabId; }
@@ -13,6 +14,7 @@ function query() {
     entries.push([`model${key}`, name], [`code${key}`, state.codes[name].map(v => Math.round(v * 100)).join('_')]);
     if (state.locks[name].length) entries.push([`lock${key}`, state.locks[name].join('_')]);
     if (isDial(name)) entries.push([`beta${key}`, +state.betas[name].toPrecision(4)]);
+    if (isSharp(name)) entries.push([`details${key}`, detailsOf([name])[name]]);
     for (const k in state.named[name]) entries.push([`name${key}.${k}`, state.named[name][k]]);
   });
   if (state.output !== 'mean') entries.push(['picture', state.output]);
@@ -40,8 +42,8 @@ function writeLink() {
 }
 after.push(() => { if (!playing) writeLink(); });
 
-// What a link or a file says of one model -> {code, locks, names, beta}; throws a sentence.
-function examined(name, code, locks, named, beta) {
+// What a link or a file says of one model -> {code, locks, names, beta, details}; throws a sentence.
+function examined(name, code, locks, named, beta, details) {
   const latents = models[name]?.latents.length;
   if (!latents) throw new Error(`it names a model, ${String(name).slice(0, 40)}, that is not served here`);
   if (!Array.isArray(code) || code.length !== latents || !code.every(v => typeof v === 'number' && Math.abs(v) <= FURTHEST))
@@ -53,7 +55,8 @@ function examined(name, code, locks, named, beta) {
     throw new Error('it names a slider that the model does not have');
   const range = models[name].dial?.betas;
   if (beta != null && range && !(beta >= range[0] && beta <= range[1])) throw new Error(`${models[name].title} has no such β`);
-  return {code: code.map(rounded), locks: [...new Set(locks)], named: Object.fromEntries(texts), beta: range && (beta ?? models[name].dial.beta)};
+  if (details != null && !(typeof details === 'string' && DETAILS.test(details))) throw new Error('it asks for details that there are not');
+  return {details, code: code.map(rounded), locks: [...new Set(locks)], named: Object.fromEntries(texts), beta: range && (beta ?? models[name].dial.beta)};
 }
 const numbers = text => text.split('_').map(part => /^-?\d{1,4}$/.test(part) ? +part : NaN);
 // The address -> {shown, found, output, tab}, null where it says nothing; throws a sentence.
@@ -67,7 +70,7 @@ function readLink() {
     const named = Object.fromEntries([...asked].filter(([key]) => key.startsWith(start)).map(([key, text]) => [key.slice(start.length), text]));
     const code = numbers(asked.get(`code${place}`) ?? '').map(v => v / 100), locks = asked.get(`lock${place}`);
     const beta = asked.has(`beta${place}`) ? +asked.get(`beta${place}`) : null;
-    found[name] = examined(name, code, locks ? numbers(locks) : [], named, beta);
+    found[name] = examined(name, code, locks ? numbers(locks) : [], named, beta, asked.get(`details${place}`));
     shown.push(name);
   }
   return {shown: agreed(shown), found, output: pictured(asked.get('picture') ?? 'mean'), tab: asked.get('tab')};
@@ -78,7 +81,7 @@ function agreed(shown) {
   return shown;
 }
 function pictured(output) {
-  if (output !== 'mean' && output !== 'sample') throw new Error('it asks for a picture that there is not');
+  if (!['mean', 'sample', 'sharp'].includes(output)) throw new Error('it asks for a picture that there is not');
   return output;
 }
 // Put on the board what a link or a file said. The models that it does not show get the same picture.
@@ -90,16 +93,21 @@ async function adopt({shown, found, output}, note) {
     state.locks[name] = found[name].locks;
     state.named[name] = found[name].named;
     if (isDial(name)) state.betas[name] = found[name].beta;
+    state.details[name] = found[name].details ?? NO_DETAILS;
   }
   state.output = output;
-  check(bar.output, output);
+  state.detailing = OWN_DETAILS;                              // the words are in the link
   Object.keys(found).forEach(showAll);
   notes[familyOf(shown[0])] = note;
   state.photo[familyOf(shown[0])] = false;
   showModels(shown);
   const mine = turn;
   const answer = await answered(server.same_face({codes: {[shown[0]]: found[shown[0]].code}, betas: betasOf(shown)})).catch(() => null);
-  if (answer?.codes && mine === turn) for (const name in answer.codes) if (!found[name]) place(name, answer.codes[name]);
+  if (!answer?.codes || mine !== turn) return;
+  const late = Object.keys(answer.codes).filter(name => !found[name] && place(name, answer.codes[name]));
+  const word = found[shown[0]].details ?? NO_DETAILS;
+  for (const name of late) state.details[name] = word.startsWith('p') ? NO_DETAILS : word;   // read by one model's renderer
+  want(late);                                                 // one of them may have been chosen meanwhile
 }
 function openLink() {
   try {

@@ -22,7 +22,7 @@ function askFrame() {
   const light = wish.slow() && !fine;
   wanted.clear();
   fine = false;
-  return server.frame({codes, output: state.output, seed: state.seed, betas: betasOf(asked), light});
+  return server.frame({codes, output: state.output, seed: state.seed, betas: betasOf(asked), details: detailsOf(asked), light});
 }
 async function draw(answer, newer, asked) {
   if (answer.error) return say(answer.error, true);
@@ -78,7 +78,7 @@ function rest() {
 async function strips(names, rows, ends) {
   const codes = Object.fromEntries(names.map(n => [n, state.codes[n].slice()]));
   const latents = Object.fromEntries(names.map(n => [n, rows(n)]));
-  const answer = await server.strips({codes, latents, output: state.output, ends, betas: betasOf(names)});
+  const answer = await server.strips({codes, latents, output: state.output, ends, betas: betasOf(names), details: detailsOf(names)});
   return answer && {...answer, codes, latents};
 }
 function askLenses() {
@@ -109,13 +109,7 @@ function noPreviews() {
 }
 // The rows' pictures are windows on one sheet a model: eighty canvases would be painted anew with
 // every picture of a drag.
-const hung = {};                                              // each model's sheet, as an address
 async function hang(name, uri) {
-  const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  const image = await load(address), style = sections[name].style;
-  style.setProperty('--sheet', `url("${address}")`);
-  style.setProperty('--columns', image.width / 64);
-  const before = hung[name];
-  hung[name] = address;
-  if (before) setTimeout(() => URL.revokeObjectURL(before), RETRY);
+  const width = await hangSheet(name, `[data-sheet="${name}"] :is(.thumb, .strip)`, uri);
+  sections[name].style.setProperty('--columns', width / 64);
 }

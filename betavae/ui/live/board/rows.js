@@ -64,7 +64,7 @@ function rename(name, latent) {
   const [noun_, small] = label.children;
   noun_.textContent = noun(name, latent);
   small.textContent = ends(name, latent);
-  label.title = `${called(name, latent)}\n${details(latent)}`;
+  label.title = `${called(name, latent)}\n${details(name, latent)}`;
   range.setAttribute('aria-label', called(name, latent).replace('↔', 'to'));
   number.setAttribute('aria-label', `Value of ${noun(name, latent)}`);
   lock.setAttribute('aria-label', `Lock ${noun(name, latent)}`);

@@ -8,7 +8,7 @@ function download(uri, file) {
   link.remove();
 }
 async function fetched(kind, name, latents) {
-  const answer = await answered(server.save({kind, model: name, betas: betasOf([name]), code: state.codes[name].slice(), output: state.output, seed: state.seed, latents}), 60_000);
+  const answer = await answered(server.save({kind, model: name, betas: betasOf([name]), code: state.codes[name].slice(), output: state.output, seed: state.seed, details: detailsOf([name]), latents}), 60_000);
   if (answer.error) throw new Error(answer.error);
   return answer.file;
 }
@@ -84,7 +84,7 @@ function saveFigure() {
 }
 // ---- codes as a file, and back ------------------------------------------------------------------
 function saveCodes() {
-  const held = Object.fromEntries(state.shown.map(n => [n, {code: state.codes[n], locked: state.locks[n], names: state.named[n], beta: state.betas[n]}]));
+  const held = Object.fromEntries(state.shown.map(n => [n, {code: state.codes[n], locked: state.locks[n], names: state.named[n], beta: state.betas[n], details: detailsOf([n])[n]}]));
   const text = JSON.stringify({kind: 'codes', shown: state.shown, output: state.output, models: held}, null, 1);
   download(`data:application/json;charset=utf-8,${encodeURIComponent(text)}`, `${word()}.json`);
   say('Saved the codes.');
@@ -100,7 +100,7 @@ chooser.addEventListener('change', async () => {
     try { held = JSON.parse(await file.text()); } catch { throw new Error('it is no JSON'); }
     if (held?.kind !== 'codes' || !Array.isArray(held.shown) || !held.shown.length || held.shown.length > 2) throw new Error('it is no file of codes that was saved here');
     const found = Object.fromEntries(held.shown.map(n =>
-      [n, examined(n, held.models?.[n]?.code, held.models?.[n]?.locked ?? [], held.models?.[n]?.names ?? {}, held.models?.[n]?.beta)]));
+      [n, examined(n, held.models?.[n]?.code, held.models?.[n]?.locked ?? [], held.models?.[n]?.names ?? {}, held.models?.[n]?.beta, held.models?.[n]?.details)]));
     const opened = {shown: agreed(held.shown), found, output: pictured(held.output ?? 'mean')};
     once(() => adopt(opened, `Opened ${file.name}.`));
   } catch (error) {
@@ -109,7 +109,8 @@ chooser.addEventListener('change', async () => {
 });
 // ---- the lines that make this picture --------------------------------------------------------------
 function python(name) {
-  const picture = state.output === 'mean' ? 'mean[0]' : `sample(torch.Generator().manual_seed(${state.seed}))[0]`;
+  if (isSharp(name)) return sharpPython(name);
+  const picture = state.output !== 'sample' ? 'mean[0]' : `sample(torch.Generator().manual_seed(${state.seed}))[0]`;
   const kind = isDial(name) ? 'MultiRateVAE' : 'VAE', at = isDial(name) ? `.at(${+state.betas[name].toFixed(3)})` : '';
   return `import torch
 from betavae import ${kind}
@@ -117,6 +118,17 @@ from betavae import ${kind}
 vae = ${kind}.from_pretrained("weights/${name}")${at}
 code = torch.tensor([[${state.codes[name].join(', ')}]])
 picture = vae.decode(code).${picture}
+`;
+}
+function sharpPython(name) {
+  return `import torch
+from betavae import bundles
+from betavae.serving.details import resolve
+
+bundle = bundles.load("${name}")
+code = torch.tensor([[${state.codes[name].join(', ')}]])
+details = resolve(bundle, "${detailsOf([name])[name]}")
+picture = bundle.renderer(code, details[None])[0]
 `;
 }
 function showPython() {

@@ -18,10 +18,11 @@ function buildModel(model) {
   const lens = lenses[model.name] = buildLens(model);
   figures[model.name] = make('figure', {}, screen, make('figcaption', {},
     make('div', {className: 'picks'}),
-    make('p', {className: 'count', textContent: `${count} of ${model.latents.length} sliders in use`}), lens.box));
+    make('p', {className: 'count'}, `${count} of ${model.latents.length} sliders in use`, sharpTag(model.name)), lens.box));
   const section = sections[model.name] = make('section', {className: 'panel'},
     make('h2', {className: 'unseen', textContent: `Latents of ${model.title}`}),
     make('div', {className: 'sliders'}, ...activeOf(model.name).map(l => buildRow(model, l))));
+  section.dataset.sheet = model.name;
   section.style.setProperty('--rows', count);
   section.setAttribute('aria-label', `Latents of ${model.title}`);
   const folded = model.latents.filter(l => !l.active);
@@ -30,7 +31,7 @@ function buildModel(model) {
     section.append(make('details', {}, make('summary', {textContent: words}),
       make('div', {className: 'sliders'}, ...folded.map(l => buildRow(model, l)))));
   }
-  choosers[model.name] = button({words: 'Sliders', act: () => choosePanel(model.name)});   // its name stands above
+  choosers[model.name] = button({words: model.title, act: () => choosePanel(model.name)});
   choosers[model.name].setAttribute('aria-label', `Sliders of ${model.title}`);
 }
 function buildLens(model) {
@@ -48,7 +49,7 @@ function showLens(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];
   lens.title.textContent = noun(name, latent);
   lens.between.textContent = ends(name, latent);
-  lens.small.textContent = details(latent);
+  lens.small.textContent = details(name, latent);
   lens.edit.setAttribute('aria-label', `Rename ${noun(name, latent)}`);
   placeMark(name);
   for (const k in rows[name]) rows[name][k].box.classList.toggle('held', +k === index);
@@ -78,6 +79,7 @@ function lookSoon(name) {
 }
 function drawLens(name, index, image) {
   if (lensOn(name) === index) lenses[name].strip.getContext('2d').drawImage(image, 0, 0);
+  image.close();
 }
 function askName(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];
@@ -160,11 +162,12 @@ function showModels(which) {
   if (!state.shown.includes(hand?.model)) hand = null;
   choosePanel(state.shown.at(-1));
   showWords();
+  showSharp();
   say(notes[family()]);
   want(state.shown);
 }
 function showFamily(name) {
-  if (name !== family()) once(() => showModels(names.filter(n => familyOf(n) === name).slice(0, 2)));
+  if (name !== family()) once(() => showModels(props.families.find(f => f.name === name).pair));
 }
 // On a narrow screen there is room for one model's sliders.
 function choosePanel(name) {

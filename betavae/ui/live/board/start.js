@@ -8,16 +8,17 @@ function place(name, code, start = code) {                    // a code as it ca
   return true;
 }
 // `note` is a sentence, or a function of the word for one picture of a family.
-function setFace(codes, note, of = names, photo = false) {
+function setFace(codes, note, of = names, {photo = false, details = null} = {}) {
   turn++;
+  if (details) { keepDetails(details, of); state.detailing = OWN_DETAILS; showSharp(); }
   for (const name of of)
     if (place(name, codes[name])) {
       notes[familyOf(name)] = note instanceof Function ? note(word(familyOf(name))) : note;
       state.photo[familyOf(name)] = photo;
     }
-  arrive(of.filter(name => codes[name]));
+  const turning = arrive(of.filter(name => codes[name]));
   say(notes[family()]);                                       // a late face may be another family's
-  want(state.shown);
+  want(state.shown.filter(name => !turning.includes(name)));
 }
 const redrawn = number => one => `${capital(one)} ${number}, as each model redraws it.`;
 // A face for the models `of`, asked for until it comes, unless the visitor has gone on meanwhile.
@@ -31,7 +32,7 @@ async function ask(question, of, first = false) {
       if (mine !== turn) break;
       if (!answer.codes) return say(answer.error, true);
       if (!first) remember();
-      setFace(answer.codes, answer.note ?? redrawn(answer.number), of);
+      setFace(answer.codes, answer.note ?? redrawn(answer.number), of, {details: answer.details});
       return;
     } catch {
       if (mine === turn) say(asking, true);
@@ -42,8 +43,8 @@ async function ask(question, of, first = false) {
 }
 // The face that came with the page, so that nothing has to be asked for the first picture.
 function showOpening() {
-  const {codes, number, pictures} = props.opening;
-  setFace(codes, damaged || redrawn(number));
+  const {codes, number, pictures, details} = props.opening;
+  setFace(codes, damaged || redrawn(number), names, {details});
   if (damaged) say(damaged, true);
   damaged = '';
   wanted.clear();
@@ -59,7 +60,8 @@ const commands = {
   },
   reset: () => once(() => {
     stopAnimation();
-    setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])), 'Every slider at zero: the middle of the prior.');
+    const details = Object.fromEntries(names.map(n => [n, models[n].middle]));
+    setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])), 'Every slider at zero: the middle of the prior.', relatives(), {details});
   }),
   face: command => {
     const codes = command.codes ?? {};
@@ -67,7 +69,7 @@ const commands = {
     remember();
     for (const name in codes) if (name in models) { state.locks[name] = []; showLocks(name); }
     if (!state.shown.some(n => n in codes)) showModels(command.models ?? []);
-    setFace(codes, command.note, names, true);
+    setFace(codes, command.note, names, {photo: true, details: command.details ?? NO_DETAILS});
   },
   show: command => showModels(command.models ?? []),
 };
@@ -86,6 +88,7 @@ showSteps();
 // was not moved is as it came, not as it is rounded.
 root.codes = () => ({
   hand: hand?.model,
+  details: Object.fromEntries(names.filter(isSharp).map(n => [n, detailsOf([n])[n]])),   // of sharp pictures
   start: state.start,
   edited: Object.fromEntries(names.map(n => [n, state.codes[n].map((value, k) =>
     value === rounded(state.start[n][k]) ? state.start[n][k] : value)])),

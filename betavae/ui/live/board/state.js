@@ -12,7 +12,8 @@ const state = {
   locks: Object.fromEntries(names.map(n => [n, []])),         // latents that random and reset leave
   named: Object.fromEntries(names.map(n => [n, {}])),         // the visitor's own names
   photo: {},                                                  // {family: whether its face came from the visitor's photo}
-  output: 'mean', seed: 1,
+  output: props.models.some(m => m.sharp) ? 'sharp' : 'mean', seed: 1,
+  details: {}, detailing: 'own', other: 't0',                 // of sharp pictures: see sharp.js
 };
 const notes = {};                                             // what is said of each family's face
 let turn = 0;                                                 // counts what changes the codes
@@ -45,9 +46,9 @@ function spoken(name, latent, value) {
   const toward = value > 0.005 ? latent.high : value < -0.005 ? latent.low : '';
   return toward && ends(name, latent) ? `${value.toFixed(2)}, towards ${toward}` : value.toFixed(2);
 }
-function details(latent) {
-  const strength = latent.active ? `${latent.kl.toFixed(2)} nats` : 'carries nothing';
-  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`;
+function details(name, latent) {
+  const strength = latent.active ? `${klOf(name, latent).toFixed(2)} nats` : 'carries nothing';
+  return `z${latent.index} · ${strength} · tracks ${latent.tracks || 'nothing'}`.replace(/-(?=\d)/g, '−').replace(/ %/g, '\u00a0%');
 }
 // A code with its locked latents as they are now.
 function keepingLocks(name, code) {

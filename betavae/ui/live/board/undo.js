@@ -40,7 +40,7 @@ function restore(past) {
   Object.assign(notes, said);
   names.forEach(showAll);
   showModels(state.shown);
-  check(bar.output, state.output);
+  showSharp();
 }
 function showSteps() {
   bar.undo.setAttribute('aria-disabled', String(!done.length));   // not disabled: it would lose the focus

@@ -3,8 +3,8 @@ const STEPS = {ArrowRight: .1, ArrowLeft: -.1, PageUp: 1, PageDown: -1};
 const pairs = make('div', {className: 'pairs-live', id: 'matched'});
 const list = make('div', {className: 'rows'});
 const above = make('p', {className: 'reading'});
-const screens = {}, details = {}, columns = {};               // of each model
-let ranges = [], laidOut = '', over = 0, timer = null, hung = {};
+const screens = {}, details = {}, columns = {}, numbers = {}; // of each model
+let ranges = [], laidOut = '', over = 0, timer = null;
 
 function column(name) {
   const model = models[name];
@@ -12,8 +12,9 @@ function column(name) {
   screen.setAttribute('role', 'img');
   screen.dataset.model = name;
   details[name] = make('p', {className: 'detail'});
-  const numbers = model.numbers.flatMap(([title, value]) => [make('dt', {textContent: title}), make('dd', {textContent: value})]);
-  return make('figure', {}, screen, make('figcaption', {}, make('h3', {textContent: model.title}), make('dl', {}, ...numbers), details[name]));
+  numbers[name] = Object.fromEntries(model.numbers.map(([key, , value]) => [key, make('dd', {textContent: value})]));
+  const table = model.numbers.flatMap(([key, title]) => [make('dt', {textContent: title}), numbers[name][key]]);
+  return make('figure', {}, screen, make('figcaption', {}, make('h3', {textContent: model.title}), make('dl', {}, ...table), details[name]));
 }
 // The model whose latents the rows begin with: it has fewest in use.
 function base() { return state.shown.find(n => state.rows[0][n][1] === 1) ?? state.shown[0]; }
@@ -26,7 +27,9 @@ function showPairs(answer) {
   laidOut = layout;
   showHand(Math.min(over, state.rows.length - 1));
   state.rows.forEach((_, k) => showRow(k));
-  decode();
+  state.shown.forEach(showDial);
+  const turning = arrive(state.shown);
+  decode(state.shown.filter(name => !turning.includes(name)));
 }
 function layOut(answer) {
   over = 0;
@@ -39,7 +42,7 @@ function layOut(answer) {
   pairs.replaceChildren(make('h2', {className: 'unseen', textContent: 'Matched latents'}), above, ...state.shown.map((name, place) => {
     columns[name].style.gridArea = `m${place}`;
     return columns[name];
-  }), list);
+  }), make('div', {className: 'dials'}, ...state.shown.filter(isDial).map(dialOf)), list);
 }
 function buildRow(row, k) {
   const own = latentOf(base(), row[base()][0]), id = `${element.id}-pair-${k}`;
@@ -92,9 +95,9 @@ function showHand(k) {
     const [index, r] = state.rows[k][name], latent = latentOf(name, index);
     const told = latent.tells ? `tells ${latent.tells}` : latent.tracks ? `tracks ${latent.tracks}` : 'tracks nothing';
     const link = name === base() ? '' : ` · correlation ${r.toFixed(2)}${r < 0 ? ', so it goes the other way' : ''}`;
-    details[name].replaceChildren(make('b', {textContent: called(latent)}), make('span', {className: 'kl'}, make('i')), `z${index} · ${latent.kl.toFixed(2)} nats${link} · ${told}`);
+    details[name].replaceChildren(make('b', {textContent: called(latent)}), make('span', {className: 'kl'}, make('i')), `z${index} · ${klOf(name, latent).toFixed(2)} nats${link} · ${told}`.replace(/-(?=\d)/g, '−').replace(/ %/g, '\u00a0%'));
     const most = Math.max(...models[name].latents.map(l => l.kl)) || 1;
-    details[name].querySelector('.kl i').style.width = `${latent.kl / most * 100}%`;
+    details[name].querySelector('.kl i').style.width = `${klOf(name, latent) / most * 100}%`;
   }
 }
 // Every partner to the same place; where they run against each other, to the opposite one.
@@ -107,7 +110,8 @@ function moveRow(k, value) {
 function putBack() {
   state.codes = JSON.parse(JSON.stringify(state.start));
   state.rows.forEach((_, k) => showRow(k));
-  decode();
+  const turning = arrive(state.shown);
+  decode(state.shown.filter(name => !turning.includes(name)));
 }
 function keyOnPair(event, k) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -122,21 +126,34 @@ function keyOnPair(event, k) {
 }
 
 // ---- pictures and strips: the newest wish wins ----------------------------------------------------
-function decode() {
-  wish();
+function decode(which = state.shown) {
+  which.forEach(name => wanted.add(name));
+  if (which.length) wish();
+  previewSoon();
+}
+function previewSoon() {
   clearTimeout(timer);
   timer = setTimeout(() => { describe(); stripsSoon(); }, REST);
 }
-const codes = () => Object.fromEntries(state.shown.map(n => [n, state.codes[n].slice()]));
-const wish = newestWins(props.in_flight, () => server.frame({codes: codes(), output: 'mean'}), async (answer, newer) => {
+const wanted = new Set();                                     // models whose codes changed
+const codes = (of = state.shown) => Object.fromEntries(of.map(n => [n, state.codes[n].slice()]));
+function askFrame() {
+  const asked = state.shown.filter(n => wanted.has(n) || !wanted.size);
+  wanted.clear();
+  return server.frame({codes: codes(asked), output: 'mean', betas: betasOf(asked)});
+}
+const wish = newestWins(props.in_flight, askFrame, async (answer, newer) => {
   if (answer.error) return say(answer.error);
   const decoded = await Promise.all(Object.entries(answer.pictures).map(async ([name, uri]) => [name, await load(uri)]));
   for (const [name, image] of decoded) if (newer(name)) enlarge(image, screens[name]);
   root.dataset.frames = +(root.dataset.frames ?? 0) + 1;
-}, () => say('The server does not answer; the pictures are not up to date.'));
+}, () => {
+  state.shown.forEach(name => wanted.add(name));              // for the next try
+  say('The server does not answer; the pictures are not up to date.');
+});
 const stripsSoon = newestWins(1, () => {
   const rows = Object.fromEntries(state.shown.map(n => [n, state.rows.map(row => [row[n][0], way(row, n)])]));
-  return server.sheets({codes: codes(), rows});
+  return server.sheets({codes: codes(), rows, betas: betasOf(state.shown)});
 }, async (answer, newer) => {
   if (answer.error) return say(answer.error);
   for (const name of Object.keys(answer.sheets)) if (newer(name)) await hang(name, answer.sheets[name]);
@@ -145,15 +162,9 @@ const stripsSoon = newestWins(1, () => {
 }, () => say('The server does not answer; the strips are not up to date.'));
 // The strips are windows on one sheet a model.
 async function hang(name, uri) {
-  const place = state.shown.indexOf(name);
-  if (place < 0) return;
-  const address = URL.createObjectURL(await (await fetch(uri)).blob());
-  await load(address);
-  list.style.setProperty(`--sheet-${place}`, `url("${address}")`);
+  if (!state.shown.includes(name)) return;
+  await hangSheet(name, `.cell[data-model="${name}"] .strip`, uri);
   list.style.setProperty('--rows', state.rows.length);
-  const before = hung[place];
-  hung[place] = address;
-  if (before) setTimeout(() => URL.revokeObjectURL(before), RETRY);
 }
 function describe() {
   for (const name of state.shown) {

@@ -6,7 +6,7 @@ const LOW = -3, HIGH = 3, REST = 220;                         // a slider's ends
 const PLACES = ['First model', 'Second model', 'Third model'].slice(0, props.most);
 const state = {
   family: props.families[0].name,
-  asked: props.families[0].models.slice(0, 2),                // the models that are chosen
+  asked: props.families[0].pair.slice(),                // the models that are chosen
   shown: [],                                                  // and those that are on the page
   first: 0,                                                   // the number of a stored picture
   codes: {}, start: {},                                       // of each model that is shown
@@ -50,7 +50,7 @@ function fillPickers() {
 }
 function showFamily(name) {
   state.family = name;
-  state.asked = family().models.slice(0, 2);
+  state.asked = family().pair.slice();
   ask();
 }
 // A model that is chosen twice changes places with the other.
