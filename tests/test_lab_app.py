@@ -35,8 +35,9 @@ def address(lab, cache):
 
 
 @pytest.fixture
-def visitor(browser, address):
-    """visitor(query): a new page on the Train tab; no script may have failed at the end."""
+def visitor(browser, lab, address):
+    """visitor(query): a new page on the Train tab; no script may have failed at the end, and no
+    visit is left to the next test."""
     contexts, errors = [], []
 
     def come(query=""):
@@ -53,6 +54,8 @@ def visitor(browser, address):
     yield come
     for context in contexts:
         context.close()
+    for token in list(lab._visits):
+        lab.leave(token)
     assert not errors, errors
 
 

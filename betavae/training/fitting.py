@@ -10,7 +10,7 @@ from betavae.training.run import Run
 
 SETTLING, TIMED = 3, 30  # steps
 LONGEST = 2.0  # seconds of timing, on a slow machine
-SHARE = 0.85  # of the time for steps; the rest is for reports, and for what comes in between
+SHARE = 0.7  # of the time for steps; the rest is for reports, and for what else the machine does
 
 
 def steps_in(seconds: float, run: Run) -> int:

@@ -26,10 +26,19 @@ async function compareWith(name, other) {
   if (!answer) return;
   const mine = runs[other] ? await answerTo(server.open(asked(other))) : {model: null};
   if (!mine) return;
-  const view = document.querySelector('.compare');
-  if (!view?.admit) return say('The Compare tab is not there yet; try again.', true);
-  view.admit([answer.model, mine.model].filter(Boolean), [name, other]);
   tab('compare');
+  const view = await filled('.compare');
+  if (view) return view.admit([answer.model, mine.model].filter(Boolean), [name, other]);
+  tab('train');
+  say('The Compare tab is not there yet; try again.', true);
+}
+// A tab is filled when it is first opened.
+async function filled(selector) {
+  for (const began = performance.now(); performance.now() - began < LOST; await new Promise(go => setTimeout(go, 50))) {
+    const view = document.querySelector(selector);
+    if (view?.admit) return view;
+  }
+  return null;
 }
 async function download(name) {
   const answer = await answerTo(server.download(asked(name)));

@@ -125,7 +125,7 @@ function showDrive() {
   sign(play, picture);
   play.title = title;
   play.setAttribute('aria-label', title);
-  const packs = Boolean(visit.state) && visit.kind === 'train' && visit.shown.length && !working.length && visit.state !== 'starting';
+  const packs = Boolean(visit.state) && visit.kind === 'train' && visit.shown.length && !working.length && !['waiting', 'starting'].includes(visit.state);
   play.disabled = packs || visit.kind === 'measure' || ['waiting', 'starting', 'stopping'].includes(visit.state);
   const trains = visit.kind === 'train' && Boolean(visit.state);
   one.disabled = !trains || packs || !['running', 'paused'].includes(visit.state);
