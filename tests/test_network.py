@@ -124,7 +124,7 @@ def of_rows(route) -> bool:
 class TestLateAnswers:
     def test_previews_are_asked_for_once_and_used_when_they_come(self, slow_page):
         page = slow_page
-        strip = f'document.querySelector(\'[data-sheet="{BETA}"] :is(.thumb, .strip)\')'
+        strip = f"document.querySelector('[data-sheet=\"{BETA}\"] :is(.thumb, .strip)')"
         sheet = f"getComputedStyle({strip}).backgroundImage"
         before, waiting = page.evaluate(sheet), held(page, "strips")
         drag(page, slider(page))
