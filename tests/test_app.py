@@ -269,7 +269,7 @@ class TestCompare:
             cells = row.locator(".cell").evaluate_all("c => c.map(e => +e.dataset.latent)")
             assert cells == [partner, latent.index]
             said = row.inner_text()
-            assert called[partner].noun in said and f"{abs(r):.2f}" in said
+            assert called[partner].noun in said.lower() and f"{abs(r):.2f}" in said
             assert ("−" in row.locator(".hand small").inner_text()) == (r < 0)
 
     def test_one_slider_moves_both_partners(self, page):
@@ -321,7 +321,8 @@ class TestCompare:
         page.wait_for_function("document.querySelector('#every').innerText.includes('MIG')")
         for name in ("shapes2d-vae", "shapes2d-beta-tcvae-grown"):
             bundle = bundles.load(name)
-            row = page.locator("#every tr", has_text=bundle.title).inner_text()
+            called = page.get_by_role("rowheader", name=bundle.title, exact=True)
+            row = page.locator("#every tr", has=called).inner_text()
             assert f"{bundle.metrics['scores']['mig']:.3f}" in row
             training = bundle.config["training"]
             assert row.endswith(f"{training['steps'] * training['batch_size'] / 1e6:.2f}")
@@ -341,7 +342,9 @@ class TestCompare:
         page.wait_for_selector("#factors .model canvas")
         open_section(page, "tuning")
         page.wait_for_selector("#tuning .latents figure")
-        pair = (bundles.load(f"shapes2d-{name}") for name in ("vae", "beta-vae"))
+        shown = page.locator("#matched canvas").evaluate_all("c => c.map(e => e.dataset.model)")
+        assert shown == Studio().pair("shapes2d")
+        pair = [bundles.load(name) for name in shown]
         models = page.locator("#tuning .latents")
         drawn = [models.nth(k).locator("figure").count() for k in range(models.count())]
         assert drawn == [len(bundle.active) for bundle in pair]

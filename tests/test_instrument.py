@@ -367,7 +367,7 @@ def test_shapes_have_all_of_it(page):
     page.locator("#data").get_by_label("2D shapes").click()
     page.wait_for_selector("canvas[data-model=shapes2d-vae]")
     settle(page)
-    panel = page.locator("section[aria-label*='β = 4)']")
+    panel = page.locator("section[data-sheet=shapes2d-beta-tcvae-grown]")
     labels = [text.lower() for text in panel.locator("label").all_inner_texts()]
     assert any("across" in text and "left ↔ right" in text for text in labels)
     before = pixels(page, "shapes2d-beta-tcvae-grown")

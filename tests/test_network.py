@@ -124,7 +124,8 @@ def of_rows(route) -> bool:
 class TestLateAnswers:
     def test_previews_are_asked_for_once_and_used_when_they_come(self, slow_page):
         page = slow_page
-        sheet = "document.querySelector('section[aria-label*=\"β = 250\"]').style.cssText"
+        strip = f"document.querySelector('[data-sheet=\"{BETA}\"] :is(.thumb, .strip)')"
+        sheet = f"getComputedStyle({strip}).backgroundImage"
         before, waiting = page.evaluate(sheet), held(page, "strips")
         drag(page, slider(page))
         page.wait_for_function(f"{STATUS}.includes('network is slow')")
@@ -140,7 +141,7 @@ class TestLateAnswers:
             if waiting:
                 waiting.pop(0).continue_()
             page.wait_for_timeout(100)
-        assert page.evaluate(sheet) != before
+        assert page.evaluate(sheet) != before and "data:image/webp" in page.evaluate(sheet)
         assert "slow" not in page.evaluate(STATUS)
 
     def test_pictures_of_a_drag_get_light_and_the_last_one_is_fine(self, slow_page):

@@ -76,6 +76,8 @@ def live_board(studio: Studio, elem_id: str = "board") -> gr.HTML:
         ],
         first=studio.first_pair,
         opening=_opening(studio),
+        # Not in what describes a model: other components have that too, and each is 345 letters.
+        middle={name: _middle(studio, name) for name in studio.sharp},
     )
 
 
@@ -123,14 +125,13 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
         ],
         "dial": None if bundle.dial is None else describe_dial(bundle),
         "sharp": name in studio.sharp,
-        "middle": _middle(studio, name),
     }
 
 
-def _middle(studio: Studio, name: str) -> str | None:
-    """The word for details that go with a code of zeros; None without a renderer."""
+def _middle(studio: Studio, name: str) -> str:
+    """The word for details that go with a code of zeros."""
     bundle = studio.bundles[name]
-    return words.likely(bundle, torch.zeros(bundle.vae.latents)) if name in studio.sharp else None
+    return words.likely(bundle, torch.zeros(bundle.vae.latents))
 
 
 def server_functions(studio: Studio) -> list:

@@ -60,8 +60,7 @@ const commands = {
   },
   reset: () => once(() => {
     stopAnimation();
-    const details = Object.fromEntries(names.map(n => [n, models[n].middle]));
-    setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])), 'Every slider at zero: the middle of the prior.', relatives(), {details});
+    setFace(Object.fromEntries(relatives().map(n => [n, zeros(n)])), 'Every slider at zero: the middle of the prior.', relatives(), {details: props.middle});
   }),
   face: command => {
     const codes = command.codes ?? {};
