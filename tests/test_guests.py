@@ -63,6 +63,12 @@ def test_it_is_compared_in_every_section(studio, guest):
         assert guest.title in answer["html"] or name in ("tuning", "every"), name
 
 
+def test_it_answers_the_true_factors(studio, guest):
+    models = [NAME, "shapes2d-beta-vae"]
+    answer = functions(studio)["factors"]({"factors": [0] * 5, "models": models})
+    assert list(answer["models"]) == models
+
+
 def test_when_it_is_gone_the_refusal_does_not_name_it(studio, guest):
     studio.dismiss(NAME)
     code = {NAME: [0.0] * guest.vae.latents}

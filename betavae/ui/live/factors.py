@@ -45,15 +45,20 @@ def code_of_factors(studio: Studio):
             )
         ]
         picture = shapes.images(torch.tensor([chosen])).float()
-        shown = studio.families.get("shapes2d", [])
         return {
             "sprite": jpeg_uris(picture)[0],
-            "models": {
-                name: _answer(studio, checks.model_name(name, shown), picture) for name in names
-            },
+            "models": {name: _answer(studio, _of_shapes(studio, name), picture) for name in names},
         }
 
     return factors
+
+
+def _of_shapes(studio: Studio, name: Any) -> str:
+    """A model of 2D shapes: a served one, or a visitor's own by who knows its name."""
+    known = isinstance(name, str) and name in studio.bundles
+    if known and studio.family(name) == "shapes2d":
+        return name
+    return checks.model_name(name, studio.families.get("shapes2d", []))
 
 
 def _answer(studio: Studio, name: str, picture: torch.Tensor) -> dict[str, Any]:

@@ -100,6 +100,7 @@ function showFactors() {
   truth.shown = state.asked.slice();
   truth.moved = null;
   for (const name in before) delete before[name];
+  for (const name of truth.shown) if (!panels[name]) buildModel(models[name]);   // of the lab
   answers.replaceChildren(...truth.shown.map(name => panels[name]));
   answerSoon();
 }
