@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-
-CONNECTING = timedelta(seconds=20)  # once torchrun has started them again
 
 
 @dataclass(frozen=True)
@@ -122,12 +119,7 @@ def join() -> Processes:
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
-    # Nodes that torchrun has started again may wait for each other's old addresses: they give up
-    # soon, and torchrun tries once more. A step may wait as long as ever.
-    patience = {"timeout": CONNECTING} if restarted() else {}
-    dist.init_process_group("nccl" if cuda else "gloo", **patience)
-    if patience:
-        dist.distributed_c10d._set_pg_timeout(dist.default_pg_timeout, dist.group.WORLD)
+    dist.init_process_group("nccl" if cuda else "gloo")
     return Processes(dist.get_rank(), count, device)
 
 
