@@ -12,15 +12,9 @@ from betavae.serving.studio import Studio
 from betavae.study.kinds import is_long, is_plain, kind, pictures, row_kind, who
 from betavae.study.summary import PAPER
 from betavae.study.table import COLUMNS, marked
+from betavae.ui.parts.scores import FACES as COMPARED
 
-FACES = (  # score, heading, digits
-    ("psnr", "PSNR, dB", 2),
-    ("ssim", "SSIM", 3),
-    ("kl", "KL, nats", 1),
-    ("elbo", "ELBO, nats", 0),
-    ("active_latents", "Active latents", 0),
-    ("attribute_latents", "Latents that track one attribute", 0),
-)
+FACES = tuple(row for row in COMPARED if row[0] != "pca_psnr")  # score, heading, digits
 VALIDATION = (("reconstruction", "−log p(x|z), nats", 1), ("kl", "KL, nats", 1))
 PUBLISHED = {  # of the β-VAE metric with 4 factors: Higgins et al. (2017), Figure 6
     "β-VAE (β = 4), Higgins et al.": PAPER["beta-vae-beta4"] / 100,
