@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-QUIET = 1e-2  # power below which a frequency is silent: grey levels of 64x64 pixels, squared
+WINDOW = 16  # pixels
+QUIET = 6e-4  # power below which a frequency of a window is silent: noise of one grey level
 FLAT = 5e-4  # mean square of the Laplacian below which a place has no texture to speak of
 
 
@@ -48,21 +49,26 @@ def _texture(images: Tensor) -> Tensor:
 
 
 def spectrum(pictures: Tensor, images: Tensor) -> Tensor:
-    """mean |log P_k(y) - log P_k(x)| over the plane's frequencies k, P_k the batch's mean power of
-    the grey picture there.
+    """mean |log P_wk(y) - log P_wk(x)| over windows w of WINDOW x WINDOW pixels, half overlapping,
+    and their frequencies k; P_wk the batch's mean power of the grey picture there.
 
-    How much of each size and direction there is, whoever's picture it lies in (after Durall et al.,
-    CVPR 2020): the blur has too little of the high ones, and a lattice far too much of one.
+    How much of each size and direction there is at each place, whoever's picture it lies in (after
+    Durall et al., CVPR 2020, who compare whole pictures): the blur has too little of the high ones,
+    and a lattice far too much of one. Over the whole picture at once the face's texture may make up
+    for the background's.
     """
     return (_log_power(pictures) - _log_power(images)).abs().mean()
 
 
 def _log_power(images: Tensor) -> Tensor:
-    """(N, C, H, W) -> (H, W / 2 + 1); QUIET keeps frequencies that no picture has from counting."""
-    grey = images.float().mean(1)
-    window = torch.hann_window(grey.shape[-1], device=grey.device)
-    power = torch.fft.rfft2((grey - grey.mean((1, 2), keepdim=True)) * torch.outer(window, window))
-    return (power.abs().square().mean(0) + QUIET).log()
+    """(N, C, H, W) -> (places down, across, WINDOW, WINDOW / 2 + 1); pictures go on mirrored beyond
+    their borders. QUIET keeps frequencies that no picture has from counting."""
+    grey = F.pad(images.float().mean(1, keepdim=True), [WINDOW // 2] * 4, mode="reflect")[:, 0]
+    places = grey.unfold(1, WINDOW, WINDOW // 2).unfold(2, WINDOW, WINDOW // 2)
+    window = torch.hann_window(WINDOW, device=grey.device)
+    flat = places - places.mean((-2, -1), keepdim=True)
+    power = torch.fft.rfft2(flat * torch.outer(window, window)).abs().square().mean(0)
+    return (power + QUIET).log()
 
 
 def rate(kl: Tensor, free: float) -> Tensor:

@@ -39,9 +39,9 @@ def losses(
             )
             found["realism"] = (terms.pass_for_real(own) + terms.pass_for_real(others)) / 2
             judge = (terms.judge(of_images, own) + terms.judge(of_images, others)) / 2
-            found["contrast"] = (found["contrast"] + _others_contrast(run, other, batch)) / 2
-            of_others = _spectrum(run, other, batch.images)
-            found["spectrum"] = (found["spectrum"] + of_others) / 2
+            whose = _whose_details(run, batch)
+            found["contrast"] = (found["contrast"] + terms.contrast(other, whose)) / 2
+            found["spectrum"] = (found["spectrum"] + _spectrum(run, other, whose)) / 2
     # Each process has the rate of all pictures, and a gradient by way of its own.
     rate = run.processes.count * terms.rate(run.processes.gather(kl), config.free_nats)
     loss = sum(getattr(config, name) * term for name, term in found.items())
@@ -55,11 +55,10 @@ def penalty(run, batch: Batch) -> Tensor:
     return run.config.penalty * PENALISED * terms.slope(scores, images)
 
 
-def _others_contrast(run, other: Tensor, batch: Batch) -> Tensor:
-    """Drawn from another code, a picture has the texture of that whose details it has."""
+def _whose_details(run, batch: Batch) -> Tensor:
+    """The pictures whose details are drawn from another code: those have as much texture."""
     swapped = run.processes.share(run.processes.gather(batch.images).roll(-1, 0)[::2])
-    whose = torch.where(batch.own[..., None, None], batch.images[::2], swapped)
-    return terms.contrast(other, whose)
+    return torch.where(batch.own[..., None, None], batch.images[::2], swapped)
 
 
 def _spectrum(run, drawn: Tensor, images: Tensor) -> Tensor:
