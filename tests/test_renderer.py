@@ -178,6 +178,14 @@ class TestTerms:
         assert terms.spectrum(strong, grey).item() == pytest.approx(math.log(4), rel=1e-2)
         assert terms.spectrum(grey.roll(3, 0), grey).item() < 1e-5
 
+    def test_spectrum_is_of_each_place(self):
+        """Texture on one side is no answer to texture on the other."""
+        images = torch.full((8, 3, 64, 64), 0.5)
+        images[..., :32] += 0.1 * torch.randn(
+            8, 1, 64, 32, generator=torch.Generator().manual_seed(3)
+        )
+        assert terms.spectrum(images.roll(32, 3), images) > 1
+
     def test_spectrum_sees_a_lattice(self):
         """Every second pixel brighter: hardly a difference in pixels, one frequency far too
         strong."""
