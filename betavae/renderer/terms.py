@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WINDOW = 16  # pixels
-QUIET = 6e-4  # power below which a frequency of a window is silent: noise of one grey level
+WINDOWS = (16, 64)  # pixels
+QUIET = 1 / 255  # standard deviation of noise that nobody sees
 FLAT = 5e-4  # mean square of the Laplacian below which a place has no texture to speak of
 
 
@@ -49,26 +49,29 @@ def _texture(images: Tensor) -> Tensor:
 
 
 def spectrum(pictures: Tensor, images: Tensor) -> Tensor:
-    """mean |log P_wk(y) - log P_wk(x)| over windows w of WINDOW x WINDOW pixels, half overlapping,
-    and their frequencies k; P_wk the batch's mean power of the grey picture there.
+    """mean |log P_wk(y) - log P_wk(x)| over windows w, half overlapping, and their frequencies k,
+    then over the sizes WINDOWS; P_wk the batch's mean power of the grey picture there.
 
     How much of each size and direction there is at each place, whoever's picture it lies in (after
     Durall et al., CVPR 2020, who compare whole pictures): the blur has too little of the high ones,
-    and a lattice far too much of one. Over the whole picture at once the face's texture may make up
-    for the background's.
+    and a lattice far too much of one. In large windows alone the face's texture may make up for the
+    background's; in small ones a lattice is spread over too many frequencies to stick out.
     """
-    return (_log_power(pictures) - _log_power(images)).abs().mean()
+    return torch.stack(
+        [(_log_power(pictures, size) - _log_power(images, size)).abs().mean() for size in WINDOWS]
+    ).mean()
 
 
-def _log_power(images: Tensor) -> Tensor:
-    """(N, C, H, W) -> (places down, across, WINDOW, WINDOW / 2 + 1); pictures go on mirrored beyond
-    their borders. QUIET keeps frequencies that no picture has from counting."""
-    grey = F.pad(images.float().mean(1, keepdim=True), [WINDOW // 2] * 4, mode="reflect")[:, 0]
-    places = grey.unfold(1, WINDOW, WINDOW // 2).unfold(2, WINDOW, WINDOW // 2)
-    window = torch.hann_window(WINDOW, device=grey.device)
+def _log_power(images: Tensor, size: int) -> Tensor:
+    """(N, C, H, W) -> (places down, across, size, size / 2 + 1); pictures go on mirrored beyond
+    their borders. Noise of QUIET is added, so that frequencies that no picture has do not count."""
+    grey = F.pad(images.float().mean(1, keepdim=True), [size // 2] * 4, mode="reflect")[:, 0]
+    places = grey.unfold(1, size, size // 2).unfold(2, size, size // 2)
+    line = torch.hann_window(size, device=grey.device)
+    window = torch.outer(line, line)
     flat = places - places.mean((-2, -1), keepdim=True)
-    power = torch.fft.rfft2(flat * torch.outer(window, window)).abs().square().mean(0)
-    return (power + QUIET).log()
+    power = torch.fft.rfft2(flat * window).abs().square().mean(0)
+    return (power + QUIET**2 * window.square().sum()).log()
 
 
 def rate(kl: Tensor, free: float) -> Tensor:
