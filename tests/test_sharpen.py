@@ -265,6 +265,26 @@ class TestStart:
         for name, value in other.own_state().items():
             assert torch.equal(run.renderer.own_state()[name], value.half().float())
 
+    def test_another_run_gives_the_discriminator_alone(self, served, smooth_pictures, tmp_path):
+        data = smooth_pictures(12)
+        judging = make_run(tmp_path / "judge", data, alone=0)
+        judging.train_step()
+        (tmp_path / "judge").mkdir()
+        judging.save()
+        folder = Path(shutil.copytree(served, tmp_path / "other"))
+        drawing = Renderer(VAE.from_pretrained(folder))
+        loading.write(drawing, folder / loading.NAME)
+        made = {"training": {"bundle": "other"}, "steps_done": 7, "earlier": [{"steps": 3}]}
+        config = json.loads((folder / "config.json").read_bytes())
+        (folder / "config.json").write_text(json.dumps({**config, "renderer": made}))
+        run = make_run(tmp_path, data, starting_weights(folder, tmp_path / "judge"))
+        for name, value in judging.discriminator.state_dict().items():
+            assert torch.equal(run.discriminator.state_dict()[name], value)
+        for name, value in drawing.own_state().items():
+            assert torch.equal(run.renderer.own_state()[name], value.half().float())
+        told = [(before["steps"], before.get("judge_alone", False)) for before in run.earlier]
+        assert told == [(3, False), (7, False), (1, True)]
+
 
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does(served, picture_folder, tmp_path):

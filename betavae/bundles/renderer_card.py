@@ -72,6 +72,7 @@ def _earlier(made: dict[str, Any]) -> str:
     """What the networks had learned in the runs that this one started from."""
     runs = [
         f"{run['steps']:,} steps of `{_command(run['config']['bundle'], run['config'])}`"
+        + (" (the discriminator alone is from there)" if run.get("judge_alone") else "")
         for run in made.get("earlier", [])
     ]
     return f" Before that: {'; '.join(runs)}." if runs else ""
@@ -79,9 +80,8 @@ def _earlier(made: dict[str, Any]) -> str:
 
 def _command(name: str, training: dict[str, Any]) -> str:
     words = [f"python -m betavae sharpen weights/{name} --data DATA --to runs/sharp-{name}"]
-    if training["start"]:
-        words.append(f"--start {training['start']}")
-    left_out = ("bundle", "data", "start", "flips", "slowing")
+    words += [f"--{k} {training[k]}" for k in ("start", "judge") if training.get(k)]
+    left_out = ("bundle", "data", "start", "judge", "flips", "slowing")
     for option, value in training.items():
         if option not in left_out:
             words.append(f"--{option.replace('_', '-')} {value}")

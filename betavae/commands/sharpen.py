@@ -54,6 +54,7 @@ def add(commands) -> None:
         type=Path,
         help="begin with the renderer of another bundle, or of another run of sharpen",
     )
+    option("--judge", type=Path, help="take the discriminator of another run of sharpen")
     option("--steps", type=positive, help=f"batches to train on ({default.steps})")
     option("--batch-size", type=positive, help=f"over all processes ({default.batch_size})")
     option("--learning-rate", type=float, help=f"the peak ({default.learning_rate})")
@@ -108,7 +109,7 @@ def _sharpen(options: argparse.Namespace) -> None:
             run = SharpenRun.resume(folder, loaded.vae, data, processes)
             _refuse_other_settings(chosen, run)
         else:
-            start = starting_weights(options.start) if options.start else None
+            start = starting_weights(options.start, options.judge)
             folder.mkdir(parents=True, exist_ok=True)
             run = SharpenRun(folder, config, loaded.vae, data, processes, start)
         if processes.first:
@@ -123,8 +124,8 @@ def _chosen(options: argparse.Namespace, loaded: bundle.Bundle) -> dict:
     """The fields of SharpenConfig that the command line gives."""
     known = {field.name for field in fields(SharpenConfig)}
     given = {k: v for k, v in vars(options).items() if k in known and v is not None}
-    given |= {"bundle": loaded.name, "data": loaded.config["data"]["name"]}
-    return given | ({"start": options.start.name} if options.start else {})
+    given |= {k: given[k].name for k in ("start", "judge") if k in given}
+    return given | {"bundle": loaded.name, "data": loaded.config["data"]["name"]}
 
 
 def _refuse_other_settings(chosen: dict, run) -> None:

@@ -20,6 +20,7 @@ class SharpenConfig:
     bundle: str = ""  # the name of the bundle whose code is drawn
     data: str = "celeba"
     start: str = ""  # where the networks come from, if not from nothing
+    judge: str = ""  # where the discriminator comes from, if not from there
     steps: int = 20_000
     batch_size: int = 32  # over all processes
     learning_rate: float = 3e-4  # the peak
@@ -31,7 +32,7 @@ class SharpenConfig:
     pixels: float = 20.0  # weights of the terms in betavae/renderer/terms.py
     features: float = 5.0
     contrast: float = 0.0
-    spectrum: float = 1.0
+    spectrum: float = 2.0
     realism: float = 0.3
     penalty: float = 0.1  # on the discriminator's slope, at every PENALISED-th step that much more
     judges_channels: int = 16  # the discriminator's at 64x64: 32 where there is a GPU

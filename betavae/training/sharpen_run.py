@@ -67,7 +67,8 @@ class SharpenRun:
         self.discriminator = Discriminator(config.judges_channels)
         self.earlier: list[dict[str, Any]] = (start or {}).get("earlier", [])
         if start:
-            self.renderer.load_own_state(start["renderer"])
+            if "renderer" in start:
+                self.renderer.load_own_state(start["renderer"])
             if "discriminator" in start:
                 self.discriminator.load_state_dict(start["discriminator"])
         self.setting = fastest_setting(
