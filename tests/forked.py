@@ -14,9 +14,11 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import reduction
+from multiprocessing import connection, reduction
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
@@ -73,23 +75,28 @@ class Forked:
             context.set_forkserver_preload(PRELOADED)
             place = (str(cwd or os.getcwd()), dict(os.environ if env is None else env))
             self._process = context.Process(
-                target=_begin, args=(function, args, *place, _Files(ends))
+                target=_begin,
+                args=(function, args, *place, _Files(ends)),
+                daemon=function is _betavae,  # which may start no process of multiprocessing
             )
             self._process.start()
         self.pid = self._process.pid
+        self._lock = threading.Lock()  # its exit code is read once, and several threads may ask
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        return self.poll()
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with self._lock:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        connection.wait([self._process.sentinel], timeout)
+        code = self.poll()
+        if code is None:
             raise subprocess.TimeoutExpired(self.args, timeout)
-        return self._process.exitcode
+        return code
 
     def communicate(self, timeout: float | None = None):
         with ThreadPoolExecutor() as pool:
@@ -110,6 +117,10 @@ class Forked:
 
     def kill(self) -> None:
         self._process.kill()
+
+
+# What stands in for `subprocess` in a module whose commands a test forks.
+FORKING = types.SimpleNamespace(Popen=Forked, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
 
 
 class _Files:
