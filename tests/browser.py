@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import shutil
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -42,6 +44,9 @@ FLAGS = (
 )
 
 
+_contexts = weakref.WeakKeyDictionary()  # browser -> {options: a context that nobody uses now}
+
+
 @contextmanager
 def chromium():
     """A headless Chromium; without one the tests are skipped here, and fail in CI."""
@@ -72,7 +77,11 @@ def served(demo, **options):
 
 
 def open_page(browser, url, **options):
-    context = browser.new_context(**options)
+    """The app's page once it shows a picture. Pages of the same options come one after the other in
+    one context, which has the app's scripts already; nothing else is left to the next."""
+    kept = _contexts.setdefault(browser, {})
+    named = json.dumps(options, sort_keys=True)
+    context = kept.pop(named, None) or browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
     page.set_default_timeout(30_000)
     errors = []
@@ -81,7 +90,15 @@ def open_page(browser, url, **options):
     page.wait_for_selector(".board canvas")
     page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
     yield page
-    context.close()
+    origin = "/".join(url.split("/")[:3])
+    everything = {"origin": origin, "storageTypes": "all"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)
+    for each in context.pages:
+        each.close()
+    context.unroute_all()
+    context.clear_cookies()
+    context.clear_permissions()
+    kept[named] = context
     assert not errors, errors
 
 

@@ -56,7 +56,6 @@ class Forked:
         with contextlib.ExitStack() as open_here:
             ends = []
             for name, given in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
-                mode = "r" if name == "stdin" else "w"
                 if given == PIPE:
                     pipe = os.pipe()
                     end, own = pipe if name == "stdin" else pipe[::-1]
@@ -67,7 +66,8 @@ class Forked:
                 elif given == STDOUT:
                     end = ends[1]
                 elif given in (None, DEVNULL):
-                    end = open_here.enter_context(open(os.devnull, mode)).fileno()
+                    end = os.open(os.devnull, os.O_RDWR)
+                    open_here.callback(os.close, end)
                 else:
                     end = given if isinstance(given, int) else given.fileno()
                 ends.append(end)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch.distributed as dist
+from forked import Forked
 from small_grids import planned
 from small_runs import command
 
@@ -135,7 +136,7 @@ class TestDask:
             "contiguous",
         ]
         call = [sys.executable, "-m", "betavae", *words, "--scheduler", address]
-        grid_ = processes(call, environment)
+        grid_ = Forked(call, env=environment, cwd=PROJECT)
 
         def training(worker) -> bool:
             return bool(psutil.Process(worker.pid).children())
