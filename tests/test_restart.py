@@ -4,8 +4,8 @@ back works."""
 from __future__ import annotations
 
 import os
+import runpy
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from browser import open_page
+from forked import Forked
 from PIL import Image
 from skimage.data import astronaut
 
@@ -31,6 +32,11 @@ def port() -> int:
         return free.getsockname()[1]
 
 
+def run_app(words: list[str]) -> None:
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+
+
 @contextmanager
 def app(port: int, uploads: Path):
     """`python app.py` on that port until it is killed at the end, as by a crash."""
@@ -41,9 +47,7 @@ def app(port: int, uploads: Path):
         "GRADIO_TEMP_DIR": str(uploads),
         "OMP_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL
-    )
+    process = Forked(["app.py"], function=run_app, cwd=PROJECT, env=environment)
     try:
         while True:
             assert process.poll() is None, "the app did not start"
