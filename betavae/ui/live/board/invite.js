@@ -1,6 +1,6 @@
 // ---- what to do first: drag; and then: send a link ------------------------------------------------
 // Said once a visit, by the first slider and by the button, and never over something newer.
-const DRAG = 'Drag a slider, and watch what it means. ', SEND = 'Link copies an address that shows this very picture.';
+const DRAG = 'Drag a slider. ', SEND = 'Link copies an address that shows this very picture.';
 let invited = 'drag';
 root.classList.add('new');
 function moved() {                                            // a slider, by the visitor
