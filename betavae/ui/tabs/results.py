@@ -36,9 +36,9 @@ HEADLINE = (
 )
 CURVES = (
     "## Accuracy against L\n\n"
-    "With many pairs, every trained code comes near 100 % on four factors, and so does PCA. With few pairs, the models differ. Each line is the mean over seeds. The "
-    "code is the posterior mean, or one sample of the posterior. The four factors leave out the "
-    "shape, as in the paper."
+    "With many pairs, every trained code comes near 100 % on four factors, and so does PCA. With "
+    "few pairs, the models differ. Each line is the mean over seeds. The code is the posterior "
+    "mean, or one sample of the posterior. The four factors leave out the shape, as in the paper."
 )
 MEANING = (
     "## Which latent tracks which attribute\n\nFor each attribute of CelebA, the latent that "
