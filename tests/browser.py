@@ -71,10 +71,10 @@ def served(demo, **options):
         demo.close()
 
 
-def open_page(browser, url, **options):
+def open_page(browser, url, patience=30_000, **options):
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(patience)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
@@ -93,6 +93,21 @@ def settle(page):
         page.wait_for_timeout(90)
         now = page.evaluate(frames)
         last, quiet = now, quiet + 1 if now == last else 0
+
+
+@contextmanager
+def all_answered(page):
+    """At the end, wait until every event of Gradio has its answer, and those that follow from it:
+    when a server takes one with it, Gradio loads the page anew."""
+    asked = set()
+    page.on("request", lambda one: asked.add(one) if "/queue/" in one.url else None)
+    page.on("requestfinished", asked.discard)
+    page.on("requestfailed", asked.discard)
+    yield
+    quiet = 0
+    while quiet < 10:
+        page.wait_for_timeout(100)
+        quiet = 0 if asked else quiet + 1
 
 
 def pixels(page, model=BETA, where=".board") -> np.ndarray:

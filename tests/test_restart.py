@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from browser import open_page
+from browser import all_answered, open_page
 from PIL import Image
 from skimage.data import astronaut
 
@@ -62,12 +62,12 @@ def test_a_page_that_outlives_its_server_says_what_is_lost(browser, port, tmp_pa
     portrait = tmp_path / "portrait.png"
     Image.fromarray(astronaut()).save(portrait)
     with app(port, tmp_path):
-        pages = open_page(browser, f"http://127.0.0.1:{port}")
+        pages = open_page(browser, f"http://127.0.0.1:{port}", patience=90_000)
         page = next(pages)
-        page.set_default_timeout(90_000)
-        page.get_by_role("tab", name="Reconstruct").click()
-        page.set_input_files("#photo input[type=file]", portrait)
-        page.wait_for_selector("#reconstruction .cards")
+        with all_answered(page):
+            page.get_by_role("tab", name="Reconstruct").click()
+            page.set_input_files("#photo input[type=file]", portrait)
+            page.wait_for_selector("#reconstruction .cards")
     with app(port, tmp_path):
         page.get_by_role("button", name="Edit in Traverse").click()
         page.get_by_text(LOST).wait_for()
