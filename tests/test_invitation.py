@@ -1,4 +1,4 @@
-"""What a first visitor is told: to drag, then that there is a link; how much each slider carries."""
+"""What a first visitor is told: to drag, then that there is a link; what each slider carries."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ def test_a_key_is_a_drag_too_and_a_link_says_nothing_of_it(page, browser, url):
 def test_the_bars_beside_a_picture_are_the_kl_of_each_latent_on_one_scale(page):
     shares = {
         name: page.evaluate(
-            """name => [...document.querySelectorAll('figure')]
+            """name => [...[...document.querySelectorAll('figure')]
               .find(f => f.querySelector(`canvas[data-model="${name}"]`))
-              .querySelectorAll('.spectrum i').values().map(i => parseFloat(i.style.height)).toArray()
-            """,
+              .querySelectorAll('.spectrum i')].map(bar => parseFloat(bar.style.height))""",
             name,
         )
         for name in (VAE, BETA)
