@@ -101,8 +101,8 @@ def all_answered(page):
     when a server takes one with it, Gradio loads the page anew."""
     asked = set()
     page.on("request", lambda one: asked.add(one) if "/queue/" in one.url else None)
-    page.on("requestfinished", asked.discard)
-    page.on("requestfailed", asked.discard)
+    page.on("requestfinished", lambda one: asked.discard(one))
+    page.on("requestfailed", lambda one: asked.discard(one))
     yield
     quiet = 0
     while quiet < 10:
