@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def port() -> int:
         return free.getsockname()[1]
 
 
+def answers(port: int) -> bool:
+    """Whether the whole page comes. That the port listens is too early: the app looks whether its
+    own page can be reached before it stays."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
+            return b"gradio" in page.read()
+    except OSError:
+        return False
+
+
 @contextmanager
 def app(port: int, uploads: Path):
     """`python app.py` on that port until it is killed at the end, as by a crash."""
@@ -45,11 +56,8 @@ def app(port: int, uploads: Path):
         [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
-        while True:
+        while not answers(port):
             assert process.poll() is None, "the app did not start"
-            with socket.socket() as ear:
-                if ear.connect_ex(("127.0.0.1", port)) == 0:
-                    break
             time.sleep(0.1)
         yield
     finally:
