@@ -76,14 +76,14 @@ def served(demo, **options):
         demo.close()
 
 
-def open_page(browser, url, **options):
+def open_page(browser, url, patience=30_000, **options):
     """The app's page once it shows a picture. Pages of the same options come one after the other in
     one context, which has the app's scripts already; nothing else is left to the next."""
     kept = _contexts.setdefault(browser, {})
     named = json.dumps(options, sort_keys=True)
     context = kept.pop(named, None) or browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(patience)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
@@ -110,6 +110,21 @@ def settle(page):
         page.wait_for_timeout(90)
         now = page.evaluate(frames)
         last, quiet = now, quiet + 1 if now == last else 0
+
+
+@contextmanager
+def all_answered(page):
+    """At the end, wait until every event of Gradio has its answer, and those that follow from it:
+    when a server takes one with it, Gradio loads the page anew."""
+    asked = set()
+    page.on("request", lambda one: asked.add(one) if "/queue/" in one.url else None)
+    page.on("requestfinished", lambda one: asked.discard(one))
+    page.on("requestfailed", lambda one: asked.discard(one))
+    yield
+    quiet = 0
+    while quiet < 10:
+        page.wait_for_timeout(100)
+        quiet = 0 if asked else quiet + 1
 
 
 def pixels(page, model=BETA, where=".board") -> np.ndarray:
