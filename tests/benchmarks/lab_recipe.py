@@ -28,6 +28,8 @@ import torch
 
 from betavae import cli
 from betavae.data import Shapes2D
+from betavae.data.shapes2d import FACTOR_SIZES
+from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.metrics.telling import TWICE, entropies, information_from_few, share_over_next, tellers
 from betavae.serving.lab.setup import DEFAULTS, checked
 from betavae.training import checkpoints
@@ -67,13 +69,18 @@ def looked_at(state: dict, shapes: Shapes2D) -> dict:
     posteriors = [vae.encode(some) for some in images.split(250)]
     codes = torch.cat([p.mean for p in posteriors]).double().numpy()
     factors = shapes.factors(shapes.indices[:PICTURES]).numpy()
-    information = information_from_few(codes, factors)
-    ratios, found = share_over_next(information), tellers(information, entropies((3, 6, 40, 32, 32)))
+    kl = torch.cat([p.kl() for p in posteriors]).mean(0).numpy()
+    information = information_from_few(codes, factors) * (kl >= ACTIVE_NATS)[:, None]
+    ratios, found = (
+        share_over_next(information),
+        tellers(information, entropies(FACTOR_SIZES)),
+    )
     return {
         "ratios": {name: round(float(ratios[k]), 2) for name, k in TOLD.items()},
         "own": {name: found[k][0] for name, k in TOLD.items() if len(found[k]) == 1},
-        "kl": [round(float(k), 2) for k in torch.cat([p.kl() for p in posteriors]).mean(0)],
-        "reconstruction": round(float(np.mean([r["reconstruction"] for r in state["history"]])), 1),
+        "kl": [round(float(k), 2) for k in kl],
+        "told": {name: round(float(information[:, k].max()), 2) for name, k in TOLD.items()},
+        "reconstruction": round(state["history"][-1]["validation_reconstruction"], 1),
     }
 
 
