@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+FEW = 3  # channels of a picture
+
 
 def conv_decoder(channels: int, latents: int, widths: tuple[int, ...], hidden: int) -> nn.Module:
     """The encoder's reverse: two linear layers, then four transposed convolutions 4x4 -> 64x64."""
@@ -41,14 +43,15 @@ def mlp_decoder(channels: int, latents: int, hidden: int = 1200) -> nn.Module:
 class Upsampling(nn.ConvTranspose2d):
     """A transposed 4x4 convolution of stride 2: (N, C, H, W) -> (N, C', 2H, 2W).
 
-    nn.ConvTranspose2d with a backward pass of half its time on a CPU: see `_Transposed`.
+    nn.ConvTranspose2d in less time on a CPU: see `_Transposed` and `_spread`.
     """
 
     def __init__(self, channels: int, out_channels: int):
         super().__init__(channels, out_channels, 4, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _Transposed.apply(x, self.weight, self.bias)
+        spread = self.training and x.device.type == "cpu" and self.out_channels <= FEW
+        return _Transposed.apply(x, self.weight, self.bias, spread)
 
 
 class _Transposed(torch.autograd.Function):
@@ -59,13 +62,31 @@ class _Transposed(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, spread: bool) -> Tensor:
         ctx.save_for_backward(x, weight)
+        if spread:
+            return _spread(x, weight, bias)
         return F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight = (saved.to(gradient.dtype) for saved in ctx.saved_tensors)
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        gradient, weight = gradient.to(x.dtype), weight.to(x.dtype)
         of_x = F.conv2d(gradient, weight, stride=2, padding=1)
         of_weight = torch.nn.grad.conv2d_weight(gradient, weight.shape, x, stride=2, padding=1)
-        return of_x, of_weight, gradient.sum((0, 2, 3))
+        return of_x, of_weight, gradient.sum((0, 2, 3)), None
+
+
+def _spread(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The transposed convolution as one matrix product, whose columns are then added where their
+    pixels overlap: a quarter to a half of the time that PyTorch's takes for a picture's channels.
+
+    The sums are float32, as a likelihood takes them, also of bfloat16 products.
+    """
+    if torch.is_autocast_enabled(x.device.type):
+        x, weight = (t.to(torch.get_autocast_dtype(x.device.type)) for t in (x, weight))
+    count, channels, height, width = x.shape
+    columns = weight.reshape(channels, -1).t() @ x.reshape(count, channels, height * width)
+    columns = columns.to(torch.promote_types(columns.dtype, torch.float32))
+    sums = F.fold(columns, (2 * height, 2 * width), 4, padding=1, stride=2)
+    return sums + bias.to(sums)[:, None, None]
