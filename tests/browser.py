@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import shutil
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -42,6 +44,9 @@ FLAGS = (
 )
 
 
+_contexts = weakref.WeakKeyDictionary()  # browser -> {options: a context that nobody uses now}
+
+
 @contextmanager
 def chromium():
     """A headless Chromium; without one the tests are skipped here, and fail in CI."""
@@ -71,17 +76,29 @@ def served(demo, **options):
         demo.close()
 
 
-def open_page(browser, url, **options):
-    context = browser.new_context(**options)
+def open_page(browser, url, patience=30_000, **options):
+    """The app's page once it shows a picture. Pages of the same options come one after the other in
+    one context, which has the app's scripts already; nothing else is left to the next."""
+    kept = _contexts.setdefault(browser, {})
+    named = json.dumps(options, sort_keys=True)
+    context = kept.pop(named, None) or browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(patience)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     page.wait_for_selector(".board canvas")
     page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
     yield page
-    context.close()
+    origin = "/".join(url.split("/")[:3])
+    everything = {"origin": origin, "storageTypes": "all"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)
+    for each in context.pages:
+        each.close()
+    context.unroute_all()
+    context.clear_cookies()
+    context.clear_permissions()
+    kept[named] = context
     assert not errors, errors
 
 
@@ -93,6 +110,21 @@ def settle(page):
         page.wait_for_timeout(90)
         now = page.evaluate(frames)
         last, quiet = now, quiet + 1 if now == last else 0
+
+
+@contextmanager
+def all_answered(page):
+    """At the end, wait until every event of Gradio has its answer, and those that follow from it:
+    when a server takes one with it, Gradio loads the page anew."""
+    asked = set()
+    page.on("request", lambda one: asked.add(one) if "/queue/" in one.url else None)
+    page.on("requestfinished", lambda one: asked.discard(one))
+    page.on("requestfailed", lambda one: asked.discard(one))
+    yield
+    quiet = 0
+    while quiet < 10:
+        page.wait_for_timeout(100)
+        quiet = 0 if asked else quiet + 1
 
 
 def pixels(page, model=BETA, where=".board") -> np.ndarray:

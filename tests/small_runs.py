@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import torch
+from forked import Forked, two_of_a_group
 
 from betavae.training.config import TrainingConfig
 from betavae.training.monitor import Pace
 
 PROJECT = Path(__file__).parents[1]
+PIPES = {"cwd": PROJECT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
 QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)
 SMALL = {"batch_size": 8, "latents": 4, "precision": "fp32", "memory_format": "contiguous"}
 
@@ -31,17 +33,17 @@ def command(folder: Path, run: Path, *words: str) -> list[str]:
     ).split() + list(words)
 
 
-def start(words: list[str], launcher=("-m", "betavae")) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, *launcher, *words],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+def start(words: list[str]) -> Forked:
+    """`python -m betavae` with these words."""
+    return Forked([sys.executable, "-m", "betavae", *words], **PIPES)
 
 
-def wait_for_history(run: Path, process: subprocess.Popen) -> None:
+def start_two(words: list[str], function=two_of_a_group) -> Forked:
+    """`torchrun --standalone --nproc-per-node 2 -m betavae` with these words."""
+    return Forked(words, function=function, **PIPES)
+
+
+def wait_for_history(run: Path, process: Forked) -> None:
     """Until a checkpoint holds a row of history; the process must still be training."""
     deadline = time.monotonic() + 60
     while not (run / "history.csv").exists():

@@ -57,7 +57,7 @@ def numbers(page, model) -> dict[int, float]:
             .map(row => [row.dataset.latent, row.querySelector('.number').textContent])""",
         model,
     )
-    return {int(latent): float(text) for latent, text in rows}
+    return {int(latent): float(text.replace("−", "-")) for latent, text in rows}
 
 
 def canvas(page, selector) -> np.ndarray:

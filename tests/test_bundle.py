@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from functools import cache
 from pathlib import Path
@@ -316,7 +315,6 @@ class TestServed:
     @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs CelebA in ../shared/data/celeba")
     @pytest.mark.parametrize("name", FACES)
     def test_scores_are_measured_again_on_celeba(self, name, celeba):
-        torch.set_num_threads(os.cpu_count())
         bundle = bundles.load(name)
         again = evaluate_faces(bundle.vae, *celeba)
         for score, tolerance in bundle.metrics["tolerance"].items():

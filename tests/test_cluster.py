@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+import torch.distributed as dist
+from forked import Forked
 from small_grids import planned
 from small_runs import command
 
@@ -21,6 +24,7 @@ from betavae.study import cluster, grid
 from betavae.study.apart import apart
 from betavae.study.score import SCORES
 from betavae.training import checkpoints
+from betavae.training.distributed import of_this_start
 
 PROJECT = Path(__file__).parents[1]
 SECONDS = 240  # in which everything below must have happened, on a busy machine too
@@ -132,7 +136,7 @@ class TestDask:
             "contiguous",
         ]
         call = [sys.executable, "-m", "betavae", *words, "--scheduler", address]
-        grid_ = processes(call, environment)
+        grid_ = Forked(call, env=environment, cwd=PROJECT)
 
         def training(worker) -> bool:
             return bool(psutil.Process(worker.pid).children())
@@ -190,12 +194,27 @@ class TestApart:
         assert grid.train_and_measure(run)
 
 
+def test_processes_meet_those_of_their_own_start():
+    """Whichever is quicker; what earlier ones left in torchrun's store is not theirs."""
+    server = dist.TCPStore("127.0.0.1", 0, is_master=True)
+    for quicker in (1, 0, 1):
+        with ThreadPoolExecutor() as pool:
+            found = {}
+            for rank in (quicker, 1 - quicker):
+                client = dist.TCPStore("127.0.0.1", server.port, is_master=False)
+                found[rank] = pool.submit(of_this_start, client, rank, 2)
+                time.sleep(0.2)
+        first, second = found[0].result(), found[1].result()
+        assert not second.check(["address"])
+        first.set("address", f"of the one beside {quicker}")
+        assert second.get("address") == f"of the one beside {quicker}".encode()
+
+
 @pytest.mark.slow
 def test_torchrun_goes_on_from_the_checkpoint_after_a_node_is_lost(
     picture_folder, tmp_path, processes
 ):
-    """Two nodes of one process; one process is killed, both are started again: more than once where
-    one of them does not yet answer when the other calls."""
+    """Two nodes of one process; one process is killed, both are started again."""
     run, port = tmp_path / "run", free_port()
     words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.5")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
-import sys
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from forked import Forked
 from safetensors.torch import load_file
-from small_grids import BASE, planned
+from small_grids import BASE, make_small, planned
 
-from betavae import bundles, metrics
+from betavae import bundles, cli, metrics
 from betavae.bundles import packaging
 from betavae.study import grid
 from betavae.study.score import CODES, SCORES, read_runs
 from betavae.training import checkpoints
 from betavae.training.run import TrainingError
-
-PROJECT = Path(__file__).parents[1]
 
 
 def test_a_plan_is_every_combination_seed_by_seed(tmp_path):
@@ -88,22 +87,20 @@ def test_a_folder_with_other_settings_is_refused(measured):
         grid.run_grid([other], 1)  # which finds it finished
 
 
-GRID = """
-import sys
-from betavae import cli
-from small_grids import make_small
-
-make_small()  # in the workers too: they import this
-if __name__ == "__main__":
-    sys.exit(cli.main(sys.argv[1:]))
-"""
+def small_grid(words: list[str]) -> int:
+    """A command on few pictures, in a process of its own; its workers are forks of it."""
+    make_small()
+    forks = multiprocessing.get_context("fork")
+    grid.multiprocessing = SimpleNamespace(
+        get_context=lambda method: forks, parent_process=multiprocessing.parent_process
+    )
+    return cli.main(words)
 
 
 @pytest.mark.slow
 def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     """`kill -9` in the middle of the first run; the second call finishes it from its checkpoint."""
-    (tmp_path / "small_grid.py").write_text(GRID, encoding="utf-8")
-    words = [sys.executable, str(tmp_path / "small_grid.py"), "grid", "shapes2d"]
+    words = ["grid", "shapes2d"]
     words += ["--to", str(tmp_path), "--seeds", "1", "--beta", "4", "--steps", "80"]
     words += [
         "--batch-size",
@@ -115,11 +112,9 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
         "--workers",
         "1",
     ]
-    path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
-    environment = {**os.environ, "PYTHONPATH": path}
 
-    def call():
-        return subprocess.Popen(words, stderr=subprocess.PIPE, env=environment, encoding="utf-8")
+    def call() -> Forked:
+        return Forked(words, function=small_grid, stderr=subprocess.PIPE, encoding="utf-8")
 
     run = tmp_path / "conv-beta-vae-beta4-seed0"
     first = call()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import FORKING
 
 from betavae import cli
 from betavae.data import shapes2d
@@ -22,6 +23,7 @@ from betavae.machine.scratch import Scratch
 from betavae.model import VAE
 from betavae.serving.checks import Refused
 from betavae.serving.lab import lab as lab_module
+from betavae.serving.lab import process
 from betavae.serving.lab import visit as visit_module
 from betavae.serving.lab.lab import Lab, slots_wanted
 from betavae.serving.lab.material import on_offer
@@ -44,6 +46,7 @@ def asked(*betas, **changes):
 def lab(monkeypatch):
     """Nobody looks here: silence ends no visit but where that is tested."""
     monkeypatch.setattr(lab_module, "SILENT", 1e9)
+    monkeypatch.setattr(process, "subprocess", FORKING)
     lab = Lab(slots=1, setting=SETTING)
     yield lab
     lab.close()

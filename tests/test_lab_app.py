@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser import served, until
+from forked import FORKING
 
 from betavae.bundles import quick
 from betavae.model import VAE
+from betavae.serving.lab import process
 from betavae.serving.lab.lab import Lab
 from betavae.serving.studio import Studio
 from betavae.ui import layout
@@ -23,9 +25,11 @@ PLAY = "#lab-play"
 
 @pytest.fixture(scope="module")
 def lab():
-    lab = Lab(slots=1, setting=SETTING)
-    yield lab
-    lab.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "subprocess", FORKING)
+        lab = Lab(slots=1, setting=SETTING)
+        yield lab
+        lab.close()
 
 
 @pytest.fixture(scope="module")

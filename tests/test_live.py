@@ -170,3 +170,22 @@ class TestInformationFromFew:
         told = np.array([[0.0, 1.5, 0.3], [0.05, 0.2, 0.5], [0.0, 0.1, 0.45]])
         assert tellers(told, entropy) == [[], [0], [1, 2, 0]]
         assert share_over_next(told)[1] == pytest.approx(7.5)
+
+
+def test_a_silent_latent_tells_nothing_however_its_mean_moves(tmp_path, shapes):
+    run = new_run(tmp_path / "run", shapes)
+    report = live.Report(Few(shapes[1], 500))
+    head = run.vae.encoder[-1]
+    with torch.no_grad():
+        head.weight[3:], head.bias[:] = 0, 0  # each variance is 1
+        head.weight[1] = head.weight[0] * 1000
+    heard, silent = 1, 0
+    with torch.no_grad():
+        means = run.vae.encode(report.measured.float() / 255).mean.double().numpy()
+    moved = information_from_few(means, report.factors)
+    np.testing.assert_allclose(moved[silent], moved[heard])  # the same, but for its scale
+    with torch.no_grad():
+        found = report._measure(run.vae, run)
+    assert found["kl"][silent] < 0.05 < found["kl"][heard]
+    assert not any(found["information"][silent])
+    assert max(found["information"][heard]) > 0

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
-from small_runs import PROJECT, command, start, wait_for_history
+from forked import Forked
+from small_runs import PIPES, PROJECT, command, start, wait_for_history
 
 from betavae import VAE, Renderer, cli
 from betavae.bundles import hub
@@ -116,26 +116,19 @@ def unused_port() -> str:
     raise AssertionError("no port is free")
 
 
+def ranks(words: list[str]) -> None:
+    group = join()
+    print(group.rank, group.count, int(group.average(torch.tensor(float(group.rank))) * 2))
+    group.close()
+
+
 def test_without_a_local_rank_a_group_is_joined(tmp_path):
     """As srun starts it: SLURM_PROCID in place of RANK, and no LOCAL_RANK."""
-    script = (
-        "from betavae.training.distributed import join\n"
-        "import torch\n"
-        "p = join(); print(p.rank, p.count, int(p.average(torch.tensor(float(p.rank))) * 2))\n"
-        "p.close()"
-    )
     port = unused_port()
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     plain = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script],
-            cwd=PROJECT,
-            env={**plain, **shared, "SLURM_PROCID": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
+        Forked([], function=ranks, env={**plain, **shared, "SLURM_PROCID": str(rank)}, **PIPES)
         for rank in range(2)
     ]
     said = [process.communicate(timeout=300) for process in processes]
@@ -189,16 +182,11 @@ def test_compare_into_head_ends_quietly():
     bundle = str(PROJECT / "weights" / "celeba-vae")
     read, write = os.pipe()
     os.close(read)  # whoever was to read has gone
-    done = subprocess.run(
-        [sys.executable, "-m", "betavae", "compare", bundle, bundle],
-        cwd=PROJECT,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        timeout=120,
-        encoding="utf-8",
-    )
+    words = [sys.executable, "-m", "betavae", "compare", bundle, bundle]
+    process = Forked(words, **PIPES | {"stdout": write})
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, "")
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
 
 
 # ---- without a network --------------------------------------------------------------------------

@@ -27,9 +27,12 @@ def posterior_of(random: torch.Generator, count: int, latents: int) -> Posterior
     return Posterior(mean, log_variance)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_upsampling_and_its_gradients_are_those_of_a_transposed_convolution(random, channels):
-    own = Upsampling(5, channels).double()
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("channels", [1, 3, 8])
+def test_upsampling_and_its_gradients_are_those_of_a_transposed_convolution(
+    random, channels, training
+):
+    own = Upsampling(5, channels).double().train(training)
     reference = nn.ConvTranspose2d(5, channels, 4, stride=2, padding=1).double()
     reference.load_state_dict(own.state_dict())
     x = torch.randn(3, 5, 6, 6, generator=random, dtype=torch.float64)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from betavae import bundles
-from betavae.bundles.bundle import Latent
+from betavae.bundles.latent import Latent
 from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import PICTURE_STATISTICS

@@ -4,15 +4,17 @@ back works."""
 from __future__ import annotations
 
 import os
+import runpy
 import socket
-import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from browser import open_page
+from browser import all_answered, open_page
+from forked import Forked
 from PIL import Image
 from skimage.data import astronaut
 
@@ -31,6 +33,21 @@ def port() -> int:
         return free.getsockname()[1]
 
 
+def answers(port: int) -> bool:
+    """Whether the whole page comes. That the port listens is too early: the app looks whether its
+    own page can be reached before it stays."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
+            return b"gradio" in page.read()
+    except OSError:
+        return False
+
+
+def run_app(words: list[str]) -> None:
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+
+
 @contextmanager
 def app(port: int, uploads: Path):
     """`python app.py` on that port until it is killed at the end, as by a crash."""
@@ -41,15 +58,10 @@ def app(port: int, uploads: Path):
         "GRADIO_TEMP_DIR": str(uploads),
         "OMP_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL
-    )
+    process = Forked(["app.py"], function=run_app, cwd=PROJECT, env=environment)
     try:
-        while True:
+        while not answers(port):
             assert process.poll() is None, "the app did not start"
-            with socket.socket() as ear:
-                if ear.connect_ex(("127.0.0.1", port)) == 0:
-                    break
             time.sleep(0.1)
         yield
     finally:
@@ -62,12 +74,12 @@ def test_a_page_that_outlives_its_server_says_what_is_lost(browser, port, tmp_pa
     portrait = tmp_path / "portrait.png"
     Image.fromarray(astronaut()).save(portrait)
     with app(port, tmp_path):
-        pages = open_page(browser, f"http://127.0.0.1:{port}")
+        pages = open_page(browser, f"http://127.0.0.1:{port}", patience=90_000)
         page = next(pages)
-        page.set_default_timeout(90_000)
-        page.get_by_role("tab", name="Reconstruct").click()
-        page.set_input_files("#photo input[type=file]", portrait)
-        page.wait_for_selector("#reconstruction .cards")
+        with all_answered(page):
+            page.get_by_role("tab", name="Reconstruct").click()
+            page.set_input_files("#photo input[type=file]", portrait)
+            page.wait_for_selector("#reconstruction .cards")
     with app(port, tmp_path):
         page.get_by_role("button", name="Edit in Traverse").click()
         page.get_by_text(LOST).wait_for()

@@ -17,15 +17,21 @@ from betavae.data import Shapes2D
 from betavae.metrics.reconstruction import validate
 from betavae.metrics.shapes import ROUNDING
 
+PAIRED = ("shapes2d-vae", "shapes2d-beta-vae", "shapes2d-beta-tcvae-grown")
 SERVED = [name for name in bundles.names() if name.startswith("shapes2d-")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "seed"), [*((name, 0) for name in SERVED), (SERVED[0], 5)])
 def test_a_served_bundle_reproduces_its_stored_scores(name, seed):
-    """With the card's seed, and one with another: within the error that the card states."""
+    """With the card's seed, and one with another: within the error that the card states.
+
+    Pairs and groups are drawn from three times as many pictures, which takes most of the time: they
+    are measured of the paper's two, of the model that the app shows first, and with another seed.
+    """
     bundle = bundles.load(name)
-    names = ["beta-vae", "beta-vae-paper", "factor-vae", "mig", "dci-forest", "irs", "modularity"]
+    names = ["mig", "dci-forest", "irs", "modularity"]
+    names += ["beta-vae", "beta-vae-paper", "factor-vae"] if seed or name in PAIRED else []
     names += ["sap", "dci", "explicitness"] if seed else []  # these take most of the time
     found = metrics.evaluate(lambda x: bundle.vae.encode(x).mean, Shapes2D(), names, seed)
     for metric in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import one_line, start, wait_for_history
+from small_runs import one_line, start, start_two, wait_for_history
 
 from betavae import Renderer, bundles, cli
 from betavae.metrics import renderer as renderer_scores
@@ -291,8 +291,7 @@ def test_two_processes_compute_what_one_does(served, picture_folder, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     words = ("--steps", "8", "--batch-size", "8")
     assert cli.main(command(served, picture_folder, one, *words)) == 0
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    process = start(command(served, picture_folder, two, *words), (*launcher, "-m", "betavae"))
+    process = start_two(command(served, picture_folder, two, *words))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     single, pair = (checkpoints.read(run) for run in (one, two))

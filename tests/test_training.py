@@ -8,23 +8,23 @@ import os
 
 import pytest
 import torch
+from forked import two_of_a_group
 from small_runs import (
-    PROJECT,
     QUIET,
     all_finite,
     command,
     one_line,
     small_config,
-    start,
+    start_two,
 )
 
 from betavae import cli
 from betavae.commands import train as train_command
 from betavae.model import VAE
-from betavae.training import checkpoints
+from betavae.training import checkpoints, precision
 from betavae.training.checkpoints import CheckpointError
 from betavae.training.config import TrainingConfig, learning_rate
-from betavae.training.distributed import Processes
+from betavae.training.distributed import Processes, join
 from betavae.training.loop import train
 from betavae.training.monitor import Pace, history_row, save_picture
 from betavae.training.precision import SETTINGS, fastest_setting
@@ -189,34 +189,29 @@ def test_measuring_the_speed_leaves_the_global_generator():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-MEASURE_APART = """
-import os
-import sys
-sys.path.insert(0, sys.argv[1])
-from betavae.training import precision as speed
-from betavae.training.distributed import join
+def measure_apart(words: list[str]) -> None:
+    """In each of two processes: what is the fastest, where every setting has its own speed."""
+    processes, measured = join(), []
 
-processes, measured = join(), []
+    def speed_here(vae, setting, *rest):
+        measured.append(setting)
+        return SETTINGS.index(setting) * (1 if processes.first else -1)
 
-def speed_here(vae, setting, *rest):
-    measured.append(setting)
-    return speed.SETTINGS.index(setting) * (1 if processes.first else -1)
+    precision.pictures_per_second = speed_here
+    chosen = SETTINGS.index(fastest_setting(None, 8, processes))
+    line = f"rank {processes.rank}: {len(measured)} measured, {chosen} chosen\n"
+    os.write(1, line.encode())  # whole: print would let the other rank's line in before its end
+    processes.close()
 
-speed.pictures_per_second = speed_here
-chosen = speed.fastest_setting(None, 8, processes)
-line = f"rank {processes.rank}: {len(measured)} measured, {speed.SETTINGS.index(chosen)} chosen\\n"
-os.write(1, line.encode())  # whole: print would let the other rank's line in before its end
-processes.close()
-"""
+
+def measured_by_two(words: list[str]) -> None:
+    two_of_a_group(words, measure_apart)
 
 
 @pytest.mark.slow
-def test_the_first_process_measures_the_speed_for_all(tmp_path):
+def test_the_first_process_measures_the_speed_for_all():
     """Though by its own measure the second would choose the opposite."""
-    script = tmp_path / "measure_apart.py"
-    script.write_text(MEASURE_APART, encoding="utf-8")
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    process = start([str(script), str(PROJECT)], launcher)
+    process = start_two([], measured_by_two)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     last = len(SETTINGS) - 1
@@ -233,8 +228,7 @@ def test_two_processes_compute_what_one_does(growth, picture_folder, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     steps = ("--steps", "12", "--objective", "beta-tcvae", "--growth", growth)
     assert cli.main(command(picture_folder, one, *steps)) == 0
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    process = start(command(picture_folder, two, *steps), (*launcher, "-m", "betavae"))
+    process = start_two(command(picture_folder, two, *steps))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     single, pair = (checkpoints.read(run) for run in (one, two))

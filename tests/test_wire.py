@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import coroutines
 import gradio as gr
 import httpx
 import pytest
+from starlette.middleware import Middleware
 
 from betavae import bundles
 from betavae.ui import wire
@@ -115,3 +117,45 @@ def test_both_ways_answer_a_drag_alike(url):
         answers.append(answer.json())
         answers[-1].pop("busy")
     assert answers[0] == answers[1] and answers[0]["pictures"][MODEL].startswith("data:image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "made"), [("HEAD", "/", False), ("GET", "/", True), ("HEAD", "/info", True)]
+)
+def test_who_only_asks_whether_the_page_is_there_need_not_wait_until_it_is_made(method, path, made):
+    pages, sent = [], []
+
+    async def page(scope, receive, send):
+        pages.append(scope["path"])
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "method": method, "headers": []}
+    coroutines.run(wire.Knock(page)(scope, receive, send))
+    assert bool(pages) is made
+    if not made:
+        assert sent[0]["status"] == 200 and sent[-1]["body"] == b""
+
+
+def test_an_app_is_up_although_its_page_takes_longer_than_gradio_waits():
+    """Gradio asks for the page by HEAD when it starts, and waits three seconds."""
+
+    class Late:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "http" and scope["path"] == "/":
+                await asyncio.sleep(3.5)
+            await self.app(scope, receive, send)
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        gr.HTML("here")
+    middleware = [*wire.MIDDLEWARE, Middleware(Late)]
+    options = {"server_name": "127.0.0.1", "prevent_thread_lock": True, "quiet": True}
+    demo.launch(app_kwargs={"middleware": middleware}, ssr_mode=False, **options)
+    demo.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from betavae.bundles import hub, places
+from betavae.bundles.latent import Latent, by_kl, read_latents
 from betavae.bundles.models import read_model
 from betavae.errors import reason
 from betavae.metrics.attributes import correlations
 from betavae.metrics.codes import BATCH
-from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE, MultiRateVAE, WeightsError
 from betavae.renderer import Renderer, loading
 
@@ -40,57 +40,6 @@ DETAILS = "details.safetensors"  # beside renderer.safetensors, in bundles that 
 
 class BundleError(RuntimeError):
     """A bundle is missing or damaged; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Latent:
-    """One latent of a trained model, measured over the validation split."""
-
-    index: int
-    kl: float  # mean, nats
-    mean: float  # of the posterior means
-    deviation: float  # their standard deviation
-    low: float  # their 1 % and 99 % quantiles
-    high: float
-    # Best first: {"name", "correlation"} of an attribute, or of a factor {"name", "share"}, the
-    # share of its entropy that this latent tells.
-    tracks: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def active(self) -> bool:
-        return self.kl >= ACTIVE_NATS
-
-    @property
-    def tracked(self) -> str:
-        """All that it tracks, such as "bangs -0.27, warm colours +0.14"."""
-        return ", ".join(_track_text(track) for track in self.tracks)
-
-    @property
-    def named(self) -> list[dict[str, Any]]:
-        """Those of `tracks` that it can be named by: not a weak correlation or a small share."""
-        return [
-            track
-            for track in self.tracks
-            if abs(track.get("correlation", 0)) >= 0.2 or track.get("share", 0) >= 0.1
-        ]
-
-    @property
-    def label(self) -> str:
-        """What a slider shows, such as "z12 · smiling +0.61" or "z3 · x 71 %, y 12 %"."""
-        shown = self.named[:2] if self.named and "share" in self.named[0] else self.named[:1]
-        text = ", ".join(_track_text(track) for track in shown)
-        return f"z{self.index} · {text}" if text else f"z{self.index}"
-
-
-def _track_text(track: dict[str, Any]) -> str:
-    if "share" in track:
-        return f"{track['name']} {track['share']:.0%}".replace("%", " %")
-    return f"{track['name']} {track['correlation']:+.2f}"
-
-
-def by_kl(latents: list[Latent]) -> list[Latent]:
-    """The latents, strongest first."""
-    return sorted(latents, key=lambda latent: -latent.kl)
 
 
 @dataclass(frozen=True)
@@ -188,7 +137,7 @@ def load(name_or_folder: str | Path) -> Bundle:
             for part in ("config", "latents", "metrics")
         )
         codes = load_file(folder / "codes.safetensors")["means"]
-        bundle = Bundle(folder, vae, config, _latents(latents), codes, metrics, dial)
+        bundle = Bundle(folder, vae, config, read_latents(latents), codes, metrics, dial)
     except WeightsError as error:
         raise BundleError(str(error)) from error
     except (ValueError, TypeError, KeyError, SafetensorError, OSError) as error:
@@ -208,33 +157,6 @@ def load(name_or_folder: str | Path) -> Bundle:
 def _names_its_data(config: dict[str, Any]) -> bool:
     data = config.get("data")
     return isinstance(data, dict) and isinstance(data.get("name"), str)
-
-
-def _latents(rows: list[dict[str, Any]]) -> list[Latent]:
-    """What latents.json holds; raises ValueError or TypeError where `latent_row` wrote no such."""
-    latents = [Latent(**row) for row in rows]
-    for number, latent in enumerate(latents):
-        if not _is_measured(latent):
-            raise ValueError(f"row {number} of latents.json lacks a value or has a wrong one")
-    return latents
-
-
-def _is_measured(latent: Latent) -> bool:
-    values = (latent.kl, latent.mean, latent.deviation, latent.low, latent.high)
-    tracks = latent.tracks
-    return (
-        all(isinstance(value, int | float) for value in values)
-        and isinstance(tracks, list)
-        and all(_is_track(track) for track in tracks)
-    )
-
-
-def _is_track(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("name"), str)
-        and isinstance(value.get("correlation", value.get("share")), int | float)
-    )
 
 
 def survey(
@@ -292,11 +214,6 @@ def pair_latents(one: Tensor, other: Tensor) -> list[tuple[int, float]]:
     matrix = correlations(one, other)
     best = matrix.abs().argmax(1)
     return [(int(k), float(matrix[i, k])) for i, k in enumerate(best)]
-
-
-def latent_row(latent: Latent) -> dict[str, Any]:
-    """For latents.json, rounded to what is meant."""
-    return {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(latent).items()}
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from betavae.bundles.bundle import Latent, by_kl
 from betavae.bundles.groups_card import groups_part
+from betavae.bundles.latent import Latent, by_kl
 from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow

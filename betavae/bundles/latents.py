@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae.bundles.bundle import Latent
+from betavae.bundles.latent import Latent
 from betavae.faces.alignment import find_landmarks
 from betavae.metrics.attributes import (
     PICTURE_STATISTICS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from betavae.bundles.bundle import Latent, by_kl
+from betavae.bundles.latent import Latent, by_kl
 from betavae.metrics.attributes import correlations
 
 # A weaker correlation is no name (it is 4 % of the variance), nor is a smaller share of a factor.

@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from betavae.bundles.bundle import Latent, by_kl, encode_all, latent_row
+from betavae.bundles.bundle import encode_all
 from betavae.bundles.card import model_card
 from betavae.bundles.files import write_json, written_whole
+from betavae.bundles.latent import Latent, by_kl, latent_row
 from betavae.bundles.latents import describe_latents
 from betavae.bundles.models import holds_dial, read_model, save_weights
 from betavae.bundles.rates import measure_rates

@@ -111,7 +111,7 @@ class Patch:
         if inside.all() or not inside.any():
             return self.warped(matrix, box), inside
         filled = warp(self.pixels, to_box, size, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
-        soft, outside = cv2.GaussianBlur(filled, (0, 0), BLUR * ZOOM), ~inside
+        soft, outside = _softened(filled), ~inside
         away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 5)[outside][:, None]
         mixed = filled[outside].astype(np.float32)
         mixed += rising(away / (BLUR * ZOOM)) * (soft[outside] - mixed)
@@ -124,6 +124,14 @@ class Patch:
         left, top, right, bottom = box
         to_box = ZOOM * compose(matrix - [(0, 0, left), (0, 0, top)], inverse(self.from_photo))
         return to_box, ((right - left) * ZOOM, (bottom - top) * ZOOM)
+
+
+def _softened(pixels: np.ndarray) -> np.ndarray:
+    """Blurred by BLUR pixels of the frame. So soft a picture needs no more pixels than the frame's
+    own, and the blur of those costs a tenth."""
+    height, width = pixels.shape[:2]
+    small = cv2.resize(pixels, (width // ZOOM, height // ZOOM), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), BLUR), (width, height))
 
 
 def rising(distance: np.ndarray) -> np.ndarray:

@@ -70,7 +70,8 @@ class _Transposed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight = (saved.to(gradient.dtype) for saved in ctx.saved_tensors)
+        x, weight = ctx.saved_tensors
+        gradient, weight = gradient.to(x.dtype), weight.to(x.dtype)
         of_x = F.conv2d(gradient, weight, stride=2, padding=1)
         of_weight = torch.nn.grad.conv2d_weight(gradient, weight.shape, x, stride=2, padding=1)
         return of_x, of_weight, gradient.sum((0, 2, 3)), None

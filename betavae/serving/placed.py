@@ -11,6 +11,7 @@ from torch import Tensor
 from betavae.model import VAE, Likelihood, Posterior
 from betavae.renderer import Renderer
 from betavae.serving.graphs import graphed_where_it_pays
+from betavae.serving.packed import packed_where_it_pays
 
 # On a CPU fp32 is kept: bf16 misses a picture by more than a grey level, fp16 is slow.
 REDUCED = (torch.float16, torch.bfloat16)  # tried in this order on other devices
@@ -41,6 +42,10 @@ class Placed:
         if renderer is not None:
             painter = renderer.painter if device.type == "cpu" else copy.deepcopy(renderer.painter)
             self.painter = painter.to(device, memory_format=torch.channels_last)
+            if device.type == "cpu":
+                plain = torch.zeros(1, vae.channels, 64, 64).to(memory_format=torch.channels_last)
+                details = torch.zeros(1, renderer.detail_size)
+                self.painter = packed_where_it_pays(self.painter, plain, details)
         self.decoder: Callable[[Tensor], Tensor] = self.vae.decoder
         if codes is None:
             return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import uuid
 from dataclasses import dataclass, field
 
 import torch
@@ -119,8 +121,39 @@ def join() -> Processes:
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if cuda else "gloo")
+    backend = "nccl" if cuda else "gloo"
+    if under_torchrun():
+        store, *_ = next(dist.rendezvous("env://", rank, count))
+        store = of_this_start(store, rank, count)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+    else:
+        dist.init_process_group(backend)
     return Processes(dist.get_rank(), count, device)
+
+
+def of_this_start(store: dist.Store, rank: int, count: int) -> dist.Store:
+    """The part of torchrun's store that only those processes know that were started together.
+
+    torchrun keeps one store for all its starts, and PyTorch writes each start's addresses under the
+    same keys: a process that is quicker than the others after a restart reads where they listened
+    before they were lost, calls there, and all wait for half an hour. The number of restarts does
+    not tell the starts apart, because each node counts its own. So the first process thinks of a
+    name, and lets in who asks under that name; torchrun has ended the earlier processes by then, so
+    that nobody answers under an earlier name.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set("betavae/start", own)
+        for other in range(1, count):
+            asked = store.get(f"betavae/{own}/{other}").decode()
+            store.set(f"betavae/{own}/{asked}", "come in")
+        return dist.PrefixStore(own, store)
+    while True:  # should the first process be lost meanwhile, torchrun starts this one again, too
+        name = store.get("betavae/start").decode()
+        store.set(f"betavae/{name}/{rank}", own)
+        if store.check([f"betavae/{name}/{own}"]):
+            return dist.PrefixStore(name, store)
+        time.sleep(0.05)
 
 
 def _announced(*names: str) -> int | None:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from betavae.metrics.codes import BATCH
+from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.metrics.telling import information_from_few
 from betavae.training.growth import kl_weight
 from betavae.training.monitor import evaluating, mean
@@ -36,7 +37,8 @@ class Report:
     state, step, seconds, pictures  of them seen; config
     pressure         the weight of KL, where that alone is the regulariser just now
     curve            [[seconds, step, -log p(x|z), KL], ...], training batches, in nats
-    kl               per latent, nats        information  (L, F) nats; null without known factors
+    kl               per latent, nats
+    information      (L, F) nats, 0 of a latent that is silent; none without known factors
     reconstructions, traversals  data URIs: a row of eight; a row a latent, from -3 to 3
     originals        what is reconstructed, where it is not 2D shapes
     """
@@ -115,7 +117,10 @@ class Report:
         if self.factors is not None:
             codes = torch.cat(means).double().numpy()
             codes = codes if np.isfinite(codes).all() else np.zeros_like(codes)
-            found["information"] = np.round(information_from_few(codes, self.factors), 4).tolist()
+            # A silent latent's mean still moves by a hundredth, and would tell what nobody hears.
+            heard = np.array(found["kl"]) >= ACTIVE_NATS
+            information = information_from_few(codes, self.factors) * heard[:, None]
+            found["information"] = np.round(information, 4).tolist()
         return found
 
 

@@ -37,8 +37,8 @@ CONTRAST = {
     "color_accent": "*primary_600",
     "block_label_text_color": "*primary_700",
     "block_label_text_color_dark": "white",
-    "block_title_text_color": "*primary_700",
-    "block_title_text_color_dark": "white",
+    "block_title_text_color": "*body_text_color",
+    "block_title_text_color_dark": "*body_text_color",
     "block_info_text_color": "*neutral_600",
     "block_info_text_color_dark": "*neutral_300",
     "button_primary_background_fill": "*primary_600",
@@ -55,13 +55,19 @@ CONTRAST = {
 
 
 def theme() -> gr.themes.Base:
-    """Soft, with system fonts: nothing is asked of the network."""
+    """Soft, with system fonts: nothing is asked of the network. A field's name is no badge."""
     return gr.themes.Soft(
         primary_hue="indigo",
         neutral_hue="slate",
         font=["ui-sans-serif", "system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
-    ).set(**CONTRAST)
+    ).set(
+        **CONTRAST,
+        block_title_background_fill="none",
+        block_title_background_fill_dark="none",
+        block_title_padding="0",
+        block_title_text_weight="600",
+    )
 
 
 def build(studio: Studio, lab: Lab | None = None) -> gr.Blocks:

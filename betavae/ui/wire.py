@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # A picture of a drag is smaller: it is asked for sixty times a second, and JPEG is compressed.
@@ -74,6 +74,19 @@ class FirstSight:
         await self.app(scope, receive, with_sight)
 
 
+class Knock:
+    """Answers at once who only asks whether the page is there, by HEAD. Gradio does when it starts,
+    and gives the app up after three seconds: on a busy machine the page takes longer to make.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        knocks = scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "HEAD"
+        await (HTMLResponse() if knocks else self.app)(scope, receive, send)
+
+
 class ShortWay:
     """Answers the coroutines of live components, such as a drag's `frame`, as Gradio's own route
     does, but without its search through all routes and its dependencies, which take more of the
@@ -130,6 +143,7 @@ def _asked(app: Any, body: bytes) -> tuple[Callable | None, Any]:
 # Gradio compresses files by the endings of their names, but not the page, nor what functions
 # answer.
 MIDDLEWARE = [
+    Middleware(Knock),
     Middleware(GZipMiddleware, minimum_size=SMALLEST, compresslevel=LEVEL),
     Middleware(ShortWay),
     Middleware(FirstSight),

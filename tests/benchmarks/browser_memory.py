@@ -1,9 +1,11 @@
 """What five minutes of dragging leave in the browser: `python tests/benchmarks/browser_memory.py`.
 
 A mouse drags slider after slider of the two face models in headless Chromium, 60 events a second,
-and rests after each, so that the previews come, too. Before, every half minute and at the end the
-garbage is collected and counted: JavaScript's heap, the page's nodes and listeners, and the memory
-of Chromium's processes that is no file's: what a program file takes depends on who else runs it.
+and rests after each, so that the previews come, too. Before, after half a minute that fills what is
+filled once, every half minute and at the end the garbage is collected and counted: JavaScript's
+heap, the page's nodes and listeners, and the memory of Chromium's processes that is no file's: what
+a program file takes depends on who else runs it. The page's process and the one that draws, "GPU",
+may together grow by 20 MB.
 
 Chromium is spoken to directly, not by Playwright: that has it keep the body of every answer, up to
 100 MB of them. Chromium also keeps decoded pictures until memory is short; therefore the last count
@@ -108,6 +110,7 @@ async def count(page: Chromium) -> dict[str, float]:
         "nodes": found["Nodes"],
         "listeners": found["JSEventListeners"],
         "page MB": sum(size for kind, size in sizes if kind == "renderer"),
+        "GPU MB": sum(size for kind, size in sizes if kind == "GPU"),
         "Chromium MB": sum(size for _, size in sizes),
     }
 
@@ -180,7 +183,8 @@ async def measure(page: Chromium, url: str, options) -> None:
     purged = await count(page)
     for words, found in (("as it is", last), ("without Chromium's own caches", purged)):
         grown = ", ".join(f"{name} {found[name] - first[name]:+.1f}" for name in first)
-        print(f"grown, {words}: {grown} (may: {GROWTH} MB)")
+        held = sum(found[name] - first[name] for name in ("page MB", "GPU MB"))
+        print(f"grown, {words}: {grown}; page and GPU {held:+.1f} MB (may: {GROWTH} MB)")
 
 
 async def main() -> None:

@@ -113,7 +113,8 @@ class Person:
         sent = self.client.post("/gradio_api/upload", files={"files": (name, photo)})
         sent.raise_for_status()
         file = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
-        return self._json("/gradio_api/run/reconstruct", {"data": [file, MODEL]})
+        asked = {"data": [file, MODEL], "session_hash": self.session}
+        return self._json("/gradio_api/run/reconstruct", asked)
 
     def drag_queued(self) -> None:
         """One event of the reference, through the queue and its stream, and its picture."""

@@ -59,7 +59,7 @@ NO_FALL = ("capacity",)  # objectives that have a pressure of their own
 # sort more than few of large ones; and KL's weight that falls to β sorts what β alone, from the
 # first step on, has no time for.
 RECIPE: dict[str, Any] = {
-    "architecture": "conv",
+    "architecture": "conv-small",
     "batch_size": 16,
     "warm_up": 100,
     "decay": "cosine",

@@ -32,6 +32,7 @@ SCRIPTS = (
     "board/parts.js",  # buttons, menus, icons
     "board/pictures.js",  # from a code to a picture, and the previews
     "board/rows.js",  # a slider a latent
+    "board/spectrum.js",  # how much each latent carries
     "board/stage.js",  # pictures, captions, and the lens on the latent under the hand
     *DIAL_SCRIPTS,
     "board/dial.js",  # β, for a model of every β
@@ -43,6 +44,7 @@ SCRIPTS = (
     "board/save.js",
     "board/keys.js",
     "board/bar.js",  # the buttons
+    "board/invite.js",  # what to do first
     "board/start.js",  # commands from the rest of the page, and the first face
 )
 STYLES = ("board/board.css", "board/rows.css", "board/bar.css", "dial/dial.css")

@@ -18,7 +18,7 @@ from betavae.ui.live.component import live_html
 
 SHOWN = (12, 47, 101, 188)  # places among the stored codes
 SIDE = 256
-SHOWN_SIDE = 76  # on the page
+SHOWN_SIDE = 88  # on the page
 
 
 def build(studio: Studio, photo: gr.Image) -> None:

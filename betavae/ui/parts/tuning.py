@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from betavae.bundles.bundle import Latent
+from betavae.bundles.latent import Latent
 from betavae.bundles.naming import Name
 from betavae.data.shapes2d import SHAPE_NAMES
 from betavae.serving.studio import Studio

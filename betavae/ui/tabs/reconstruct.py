@@ -24,11 +24,13 @@ from betavae.ui.parts.face import take_apart
 from betavae.ui.parts.upload import LOST, camera_trouble, photo_input
 
 INTRODUCTION = (
-    "**Upload a photo of a face**, take one or paste one. The face is aligned like the training "
-    "faces, encoded into latents and decoded again. The photo is deleted within an hour. The "
-    "browser's history keeps nothing of it.\n\nThe models learned from CelebA's celebrities and "
-    "draw everyone more like them: dark skin comes out lighter, and age, glasses and hats are "
-    "often lost, most with the β-VAE. Each model's card has the figures."
+    "**Upload a photo of a face**, take one or paste one, and see what a few numbers keep of it. "
+    "The photo is deleted within an hour; the browser's history keeps nothing of it."
+)
+LIMITS = (
+    "The models learned from CelebA's celebrities and draw everyone more like them: dark skin "
+    "comes out lighter, and age, glasses and hats are often lost, most with the β-VAE. Each "
+    "model's card has the figures."
 )
 
 LOST_PHOTO = nothing(LOST, wrong=True) | {"failed": True}  # and Another photo is offered
@@ -44,6 +46,7 @@ def build(studio: Studio, board: gr.HTML, tabs: gr.Tabs) -> None:
             with gr.Column(min_width=260):
                 camera_trouble()
                 examples.build(studio, photo)
+                gr.Markdown(LIMITS, elem_classes="limits")
     face = face_view(studio)
 
     def uploaded(path: str | None):

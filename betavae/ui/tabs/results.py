@@ -35,19 +35,19 @@ HEADLINE = (
     "*raw pixels* show how well even an untrained encoder scores."
 )
 CURVES = (
-    "**Accuracy against L.** With many pairs, every trained code comes near 100 % on four factors, "
-    "and so does PCA. With few pairs, the models differ. Each line is the mean over seeds. The "
-    "code is the posterior mean, or one sample of the posterior. The four factors leave out the "
-    "shape, as in the paper."
+    "## Accuracy against L\n\n"
+    "With many pairs, every trained code comes near 100 % on four factors, and so does PCA. With "
+    "few pairs, the models differ. Each line is the mean over seeds. The code is the posterior "
+    "mean, or one sample of the posterior. The four factors leave out the shape, as in the paper."
 )
 MEANING = (
-    "**Which latent tracks which attribute.** For each attribute of CelebA, the latent that "
+    "## Which latent tracks which attribute\n\nFor each attribute of CelebA, the latent that "
     "separates the validation faces best by it, and its AUROC ↑: 0.5 is chance, 1 is perfect. In "
     f"colour: the latent tracks this attribute. Its AUROC is at least {TELLING}, and at least "
     f"{LEADING} higher than that of any other latent."
 )
 AGAIN = (
-    "**Measure a score again.** The app draws pictures, encodes them and computes the score. Seed "
+    "## Measure a score again\n\nThe app draws pictures, encodes them and computes the score. Seed "
     "0 repeats the published measurement. This takes about half a minute, for DCI by boosted "
     "trees a minute or two."
 )
@@ -143,7 +143,7 @@ def _curve(study: dict[str, Any], chart: str) -> pd.DataFrame:
 
 
 def _training_curves(studio: Studio) -> None:
-    gr.Markdown("**Training curves** of a model, and the commands that made it.")
+    gr.Markdown("## Training curves\n\nOf a model, and the commands that made it.")
     choices = [
         (f"{studio.family_title(family)}: {studio.title(name)}", name)
         for family, names in studio.families.items()

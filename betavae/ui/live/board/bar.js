@@ -1,7 +1,7 @@
 // ---- the buttons ---------------------------------------------------------------------------------
 const bar = {};                                               // those that others need
 bar.data = choice('data', 'Data', props.families.map(f => [f.name, f.title]), props.families[0]?.name, name => showFamily(name));
-bar.random = button({id: 'random', sign: 'dice', words: 'Random', kind: 'strong', title: 'Drawn from the prior (R)', act: () => commands.random()});
+bar.random = button({id: 'random', sign: 'dice', words: 'Random', title: 'Drawn from the prior (R)', act: () => commands.random()});
 bar.real = button({id: 'real', sign: 'person', words: 'From the data', title: 'One that the models were not trained on', act: () => commands.real()});
 bar.reset = button({id: 'reset', sign: 'zero', words: 'Reset', kind: 'short', title: 'Every slider to zero, the middle', act: () => commands.reset()});
 bar.paste = button({id: 'paste-into', sign: 'person', words: 'Paste back', kind: 'strong', title: 'Put this face back into your photo', act: () => trigger('submit')});
@@ -11,7 +11,7 @@ bar.redo = button({id: 'redo', sign: 'redo', title: 'Redo (Shift+Ctrl+Z)', act: 
 bar.keep = button({id: 'keep', sign: 'keep', words: 'Keep', kind: 'short', title: 'Keep a snapshot (K)', act: keep});
 bar.animate = button({id: 'animate', sign: 'play', words: 'Animate', kind: 'short', title: 'A slider to and fro (A)', act: () => togglePlayer()});
 bar.animate.setAttribute('aria-expanded', 'false');
-bar.link = button({id: 'link', sign: 'link', words: 'Link', kind: 'short', title: 'Copy a link to this picture (S)', act: copyLink});
+bar.link = button({id: 'link', sign: 'link', words: 'Link', kind: 'short strong', title: 'Copy a link to this picture (S)', act: copyLink});
 bar.output = choice('output', 'Picture', [['sharp', 'sharp'], ['mean', 'average'], ['sample', 'one random draw']], state.output,
   output => once(() => { state.output = output; showSharp(); want(state.shown); }));
 const all = make('input', {type: 'checkbox', id: `${element.id || 'board'}-strips`});

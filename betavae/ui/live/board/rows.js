@@ -97,6 +97,7 @@ function toggleLock(name, index) {
 }
 function move(name, index, value) {
   turn++;
+  moved();
   state.codes[name][index] = value;
   show(name, index);
   want([name]);

@@ -18,7 +18,7 @@ function buildModel(model) {
   const lens = lenses[model.name] = buildLens(model);
   figures[model.name] = make('figure', {}, screen, make('figcaption', {},
     make('div', {className: 'picks'}),
-    make('p', {className: 'count'}, `${count} of ${model.latents.length} sliders in use`, sharpTag(model.name)), lens.box));
+    make('p', {className: 'count'}, `${count} of ${model.latents.length} sliders in use`, sharpTag(model.name)), buildSpectrum(model), lens.box));
   const section = sections[model.name] = make('section', {className: 'panel'},
     make('h2', {className: 'unseen', textContent: `Latents of ${model.title}`}),
     make('div', {className: 'sliders'}, ...activeOf(model.name).map(l => buildRow(model, l))));
@@ -39,7 +39,7 @@ function buildLens(model) {
   const mark = make('i');
   const strip = buildStrip('canvas', () => [model.name, lensOn(model.name)]);
   const edit = button({sign: 'pencil', kind: 'plain', title: 'Give it a name of your own', act: () => askName(model.name)});
-  const box = make('div', {className: 'lens'}, make('p', {}, title, ' ', between, edit),
+  const box = make('div', {className: 'lens'}, make('small', {className: 'over', textContent: 'The slider in hand, from −3 to 3'}), make('p', {}, title, ' ', between, edit),
     make('div', {className: 'frames'}, strip, mark), small);
   return {box, title, between, small, strip, mark, edit};
 }
@@ -52,6 +52,7 @@ function showLens(name) {
   lens.small.textContent = details(name, latent);
   lens.edit.setAttribute('aria-label', `Rename ${noun(name, latent)}`);
   placeMark(name);
+  showSpectrum(name);
   for (const k in rows[name]) rows[name][k].box.classList.toggle('held', +k === index);
 }
 function placeMark(name) {

@@ -44,7 +44,7 @@ async function ask(question, of, first = false) {
 // The face that came with the page, so that nothing has to be asked for the first picture.
 function showOpening() {
   const {codes, number, pictures, details} = props.opening;
-  setFace(codes, damaged || redrawn(number), names, {details});
+  setFace(codes, damaged || (one => DRAG + redrawn(number)(one)), names, {details});
   if (damaged) say(damaged, true);
   damaged = '';
   wanted.clear();

@@ -1,0 +1,185 @@
+"""Commands in processes of their own that need not import PyTorch first.
+
+A process imports PyTorch and betavae in four seconds of a core, and tests start some fifty. Here
+one server imports them once, and each command is a fork of it: a real process with its own signals,
+exit code, environment and pipes. What the interpreter itself reads when it starts (locale,
+PYTHONUTF8, PYTHONPATH) is the server's: a test of that starts Python with `subprocess`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import connection, reduction
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+
+PROJECT = Path(__file__).parents[1]
+# What a training run imports, some of it only at its first step.
+PRELOADED = [
+    "betavae.cli",
+    "torch._dynamo",
+    "torch.distributed.launcher.api",
+    "torchvision.transforms.v2.functional",
+    "forked",
+]
+
+
+class Forked:
+    """As `subprocess.Popen`, of a command line that begins with `python -m betavae`; or of a
+    `function` of a module, which is called with it."""
+
+    def __init__(
+        self,
+        args: list[str],
+        *,
+        function: Callable[[list[str]], int | None] | None = None,
+        cwd: Path | str | None = None,
+        env: dict[str, str] | None = None,
+        stdin=None,
+        stdout=None,
+        stderr=None,
+        encoding: str | None = None,
+    ):
+        if function is None:
+            assert args[1:3] == ["-m", "betavae"], args
+            function, args = _betavae, args[3:]
+        self.args, self.stdin, self.stdout, self.stderr = args, None, None, None
+        with contextlib.ExitStack() as open_here:
+            ends = []
+            for name, given in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
+                if given == PIPE:
+                    pipe = os.pipe()
+                    end, own = pipe if name == "stdin" else pipe[::-1]
+                    open_here.callback(os.close, end)
+                    own_mode = "w" if name == "stdin" else "r"
+                    kind = own_mode if encoding else own_mode + "b"
+                    setattr(self, name, open(own, kind, encoding=encoding))  # noqa: SIM115
+                elif given == STDOUT:
+                    end = ends[1]
+                elif given in (None, DEVNULL):
+                    end = os.open(os.devnull, os.O_RDWR)
+                    open_here.callback(os.close, end)
+                else:
+                    end = given if isinstance(given, int) else given.fileno()
+                ends.append(end)
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(PRELOADED)
+            place = (str(cwd or os.getcwd()), dict(os.environ if env is None else env))
+            self._process = context.Process(
+                target=_begin,
+                args=(function, args, *place, _Files(ends)),
+                daemon=function is _betavae,  # which may start no process of multiprocessing
+            )
+            self._process.start()
+        self.pid = self._process.pid
+        self._lock = threading.Lock()  # its exit code is read once, and several threads may ask
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+    def poll(self) -> int | None:
+        with self._lock:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        connection.wait([self._process.sentinel], timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return code
+
+    def communicate(self, timeout: float | None = None):
+        with ThreadPoolExecutor() as pool:
+            said = [pool.submit(pipe.read) if pipe else None for pipe in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            return tuple(each and each.result() for each in said)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+# What stands in for `subprocess` in a module whose commands a test forks.
+FORKING = types.SimpleNamespace(Popen=Forked, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
+
+
+class _Files:
+    """Open files that another process gets, by their numbers."""
+
+    def __init__(self, numbers: list[int]):
+        self.numbers = numbers
+
+    def __getstate__(self):
+        return [reduction.DupFd(number) for number in self.numbers]
+
+    def __setstate__(self, handles):
+        self.numbers = [handle.detach() for handle in handles]
+
+
+def _begin(function, args: list[str], folder: str, environment: dict, files: _Files) -> None:
+    """In the new process: its place in the world, then the command."""
+    import torch
+
+    for number, file in enumerate(files.numbers):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+        for number, mode in enumerate("rww")
+    )
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    torch.set_num_threads(int(environment.get("OMP_NUM_THREADS", "1")))
+    sys.exit(function(args))
+
+
+def _betavae(words: list[str]) -> None:
+    """`python -m betavae`, which ends by SystemExit."""
+    sys.argv = ["betavae", *words]
+    runpy.run_module("betavae", run_name="__main__", alter_sys=True)
+
+
+def train(words: list[str]) -> None:
+    """A command as one process of a group runs it."""
+    from betavae import cli
+
+    if code := cli.main(words):
+        sys.exit(code)
+
+
+def two_of_a_group(words: list[str], function: Callable[[list[str]], None] = train) -> None:
+    """What `torchrun --standalone --nproc-per-node 2` does, its two processes forked."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        run_id="test",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        start_method="fork",
+    )
+    elastic_launch(config, function)(words)
