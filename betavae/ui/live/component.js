@@ -73,13 +73,20 @@ function newestWins(inFlight, ask, draw, fail, late) {
       const newer = (part = '') => sequence >= (drawn[part] ?? 0) && Boolean(drawn[part] = sequence);
       asked = wished;
       busy++;
+      const over = () => { busy--; pump(); };
+      let drawing = false;
       answered(ask(), LOST, late)
-        .then(answer => { timed(performance.now() - began - (answer.busy ?? 0)); return draw(answer, newer, since); })
+        .then(answer => {
+          timed(performance.now() - began - (answer.busy ?? 0));
+          drawing = inFlight > 1;
+          if (drawing) over();                                // the next one is asked before this one is drawn
+          return draw(answer, newer, since);
+        })
         .catch(() => {
           fail();
           retry ??= setTimeout(() => { retry = null; wish(); }, RETRY);
         })
-        .finally(() => { busy--; pump(); });
+        .finally(() => { if (!drawing) over(); });
     }
   }
   function wish() {

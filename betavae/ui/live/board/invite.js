@@ -12,5 +12,7 @@ after.push(() => {
   if (invited !== 'send' || root.querySelector('input:active')) return;
   invited = '';
   bar.link.classList.add('beckons');
-  if (status.textContent.startsWith(DRAG)) say(notes[family()] = SEND);
+  const asking = status.textContent.startsWith(DRAG);
+  for (const each in notes) notes[each] = notes[each].replace(DRAG, '');
+  if (asking) say(notes[family()] = SEND);
 });
