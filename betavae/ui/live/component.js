@@ -2,7 +2,7 @@
 const RETRY = 1000;                                           // milliseconds
 const LOST = 60_000;                                          // then nobody waits for an answer any more
 const SLOW = 250, QUICK = 150;                                // an answer's time over a slow line, a quick one
-const NEAR = 50;                                              // and from a server nearby
+const PROMPT = 33;                                            // and one of which two at a time are sixty a second
 const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
 
 function make(tag, properties = {}, ...children) {
@@ -56,18 +56,19 @@ function answered(question, patience = LOST, late = () => {}) {
 // meanwhile is asked when there is room. `draw(answer, newer, since)` puts an answer on the page; just
 // before it paints a part it asks `newer(part)`, which says no when a later answer was there first.
 // A question that fails is asked again a second later, with the state of then. `wish.slow()` says whether
-// the line is slow: then a few more questions are under way, because each is on its way for long; nearby
-// one fewer, which would only wait there. What the server needs itself, `busy`, does not count: more
+// the line is slow: then a few more questions are under way, because each is on its way for long; where
+// answers come soon one fewer, which would only wait. What the server needs itself, `busy`, does not count: more
 // questions would only keep it busier.
 function newestWins(inFlight, ask, draw, fail, late) {
-  let wished = 0, asked = 0, busy = 0, sent = 0, retry = null, took = 0, slow = false;
+  let wished = 0, asked = 0, busy = 0, sent = 0, retry = null, took = 0, whole = 0, slow = false;
   const drawn = {};
-  function timed(milliseconds) {
-    took += (milliseconds - took) * (took ? .3 : 1);          // a running average
+  function timed(milliseconds, server) {                      // running averages
+    whole += (milliseconds - whole) * (whole ? .3 : 1);
+    took += (milliseconds - server - took) * (took ? .3 : 1);
     slow = took > (slow ? QUICK : SLOW);
   }
   function pump() {
-    const room = inFlight < 2 ? inFlight : slow ? inFlight + 2 : took < NEAR ? inFlight - 1 : inFlight;
+    const room = inFlight < 2 ? inFlight : slow ? inFlight + 2 : whole < PROMPT ? inFlight - 1 : inFlight;
     while (wished > asked && busy < room) {
       const sequence = ++sent, since = wished, began = performance.now();
       const newer = (part = '') => sequence >= (drawn[part] ?? 0) && Boolean(drawn[part] = sequence);
@@ -77,7 +78,7 @@ function newestWins(inFlight, ask, draw, fail, late) {
       let drawing = false;
       answered(ask(), LOST, late)
         .then(answer => {
-          timed(performance.now() - began - (answer.busy ?? 0));
+          timed(performance.now() - began, answer.busy ?? 0);
           drawing = inFlight > 1;
           if (drawing) over();                                // the next one is asked before this one is drawn
           return draw(answer, newer, since);

@@ -12,7 +12,7 @@ from PIL import Image
 
 from betavae.data.images import to_picture
 from betavae.serving import checks
-from betavae.serving.pictures import data_uri
+from betavae.serving.pictures import SHEET, data_uri
 from betavae.serving.studio import Studio
 from betavae.ui.live.component import live_html
 
@@ -26,7 +26,7 @@ def build(studio: Studio, photo: gr.Image) -> None:
     files = write(studio, Path(tempfile.mkdtemp(prefix="betavae-examples-")))
     if not files:
         return
-    examples = [{"uri": data_uri(_small(file)), "name": _named(file)} for file in files]
+    examples = [{"uri": data_uri(_small(file), SHEET), "name": _named(file)} for file in files]
     row = live_html("examples", {}, [], "examples", examples=examples)
 
     def chosen(event: gr.EventData) -> str | Any:
