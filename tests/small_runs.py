@@ -40,7 +40,7 @@ def start(words: list[str]) -> Forked:
 
 def start_two(words: list[str], function=two_of_a_group) -> Forked:
     """`torchrun --standalone --nproc-per-node 2 -m betavae` with these words."""
-    return Forked(words, function=function, **PIPES)
+    return Forked(words, function=function, parent=True, **PIPES)
 
 
 def wait_for_history(run: Path, process: Forked) -> None:
