@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import forked
 import pytest
 from browser import served, until
+from small_runs import FEW, measuring_few
 
-from betavae.bundles import quick
 from betavae.model import VAE
 from betavae.serving.lab import process
 from betavae.serving.lab.lab import Lab
@@ -21,15 +21,6 @@ from betavae.ui.parts.telling import in_words, own_latents
 
 SETTING = {"precision": "fp32", "memory_format": "contiguous", "steps": 100_000}
 PLAY = "#lab-play"
-
-
-FEW = {"TRAIN": 1_500, "TEST": 750}  # pictures that are measured
-
-
-def measuring_few(words: list[str]) -> None:
-    for name, pictures in FEW.items():
-        setattr(quick, name, pictures)
-    forked.betavae(words)
 
 
 @pytest.fixture(scope="module")
