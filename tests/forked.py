@@ -34,14 +34,18 @@ PRELOADED = [
 
 
 class Forked:
-    """As `subprocess.Popen`, of a command line that begins with `python -m betavae`; or of a
-    `function` of a module, which is called with it."""
+    """As `subprocess.Popen`, of a command line that begins with `python -m betavae`.
+
+    function  of a module: called with `args` instead
+    parent    whether that starts processes of multiprocessing; others end with the tests
+    """
 
     def __init__(
         self,
         args: list[str],
         *,
         function: Callable[[list[str]], int | None] | None = None,
+        parent: bool = False,
         cwd: Path | str | None = None,
         env: dict[str, str] | None = None,
         stdin=None,
@@ -51,7 +55,7 @@ class Forked:
     ):
         if function is None:
             assert args[1:3] == ["-m", "betavae"], args
-            function, args = _betavae, args[3:]
+            function, args = betavae, args[3:]
         self.args, self.stdin, self.stdout, self.stderr = args, None, None, None
         with contextlib.ExitStack() as open_here:
             ends = []
@@ -77,7 +81,7 @@ class Forked:
             self._process = context.Process(
                 target=_begin,
                 args=(function, args, *place, _Files(ends)),
-                daemon=function is _betavae,  # which may start no process of multiprocessing
+                daemon=not parent,
             )
             self._process.start()
         self.pid = self._process.pid
@@ -119,8 +123,15 @@ class Forked:
         self._process.kill()
 
 
-# What stands in for `subprocess` in a module whose commands a test forks.
-FORKING = types.SimpleNamespace(Popen=Forked, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
+def forking(function: Callable[[list[str]], int | None]) -> types.SimpleNamespace:
+    """What stands in for `subprocess` in a module that starts `python -m betavae`: the words after
+    that are given to `function`, in a fork."""
+
+    def popen(args: list[str], **options) -> Forked:
+        assert args[1:3] == ["-m", "betavae"], args
+        return Forked(args[3:], function=function, **options)
+
+    return types.SimpleNamespace(Popen=popen, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
 
 
 class _Files:
@@ -154,7 +165,7 @@ def _begin(function, args: list[str], folder: str, environment: dict, files: _Fi
     sys.exit(function(args))
 
 
-def _betavae(words: list[str]) -> None:
+def betavae(words: list[str]) -> None:
     """`python -m betavae`, which ends by SystemExit."""
     sys.argv = ["betavae", *words]
     runpy.run_module("betavae", run_name="__main__", alter_sys=True)

@@ -8,13 +8,15 @@ import time
 from pathlib import Path
 
 import torch
-from forked import Forked, two_of_a_group
+from forked import Forked, betavae, two_of_a_group
 
+from betavae.bundles import quick
 from betavae.training.config import TrainingConfig
 from betavae.training.monitor import Pace
 
 PROJECT = Path(__file__).parents[1]
 PIPES = {"cwd": PROJECT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+FEW = {"TRAIN": 1_500, "TEST": 750}  # pictures that the lab measures in tests
 QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)
 SMALL = {"batch_size": 8, "latents": 4, "precision": "fp32", "memory_format": "contiguous"}
 
@@ -40,7 +42,14 @@ def start(words: list[str]) -> Forked:
 
 def start_two(words: list[str], function=two_of_a_group) -> Forked:
     """`torchrun --standalone --nproc-per-node 2 -m betavae` with these words."""
-    return Forked(words, function=function, **PIPES)
+    return Forked(words, function=function, parent=True, **PIPES)
+
+
+def measuring_few(words: list[str]) -> None:
+    """`python -m betavae`, whose quick look is at FEW pictures."""
+    for name, pictures in FEW.items():
+        setattr(quick, name, pictures)
+    betavae(words)
 
 
 def wait_for_history(run: Path, process: Forked) -> None:

@@ -134,8 +134,9 @@ class TestToAndFro:
 
     def test_strips_come_when_the_network_is_back(self, page):
         count = "+document.querySelector('.board').dataset.strips"
+        first = page.evaluate(count)
         reset(page)
-        page.wait_for_timeout(500)
+        page.wait_for_function(f"{count} > {first}")
         page.route(
             "**/component_server/**",
             lambda route: (

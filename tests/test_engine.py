@@ -24,6 +24,7 @@ from betavae.serving.engine import Engine
 from betavae.serving.graphs import Graphed, graphed_where_it_pays
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris
 from betavae.serving.placed import Placed, within_a_grey_level
+from betavae.serving.remembered import KEPT, Remembered
 from betavae.serving.studio import Studio
 from betavae.views.traversal import traverse
 
@@ -375,3 +376,24 @@ class TestSharp:
         six = far.sum(1).argsort()[:6]
         assert six[0] == 7
         assert (near - bundle.details[six].mean(0)).abs().max() <= 1 / 32 + 1e-6
+
+
+class TestRemembered:
+    def test_a_question_that_was_asked_is_not_computed_again(self):
+        asked, remembered = [], Remembered()
+
+        def ask(question):
+            return remembered.answer(question, lambda: asked.append(question) or len(asked))
+
+        assert [ask({"a": 1, "b": [2]}), ask({"b": [2], "a": 1}), ask({"a": 1})] == [1, 1, 2]
+        for number in range(KEPT - 1):
+            ask(number)
+            assert ask({"a": 1}) == 2  # what is asked for stays
+        assert ask({"a": 1, "b": [2]}) == KEPT + 2  # and the oldest goes
+
+    def test_what_fails_is_asked_again(self):
+        remembered = Remembered()
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                remembered.answer("q", lambda: 1 / 0)
+        assert remembered.answer("q", lambda: 3) == 3

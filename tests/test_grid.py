@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import subprocess
 import time
+from subprocess import PIPE
 from types import SimpleNamespace
 
 import psutil
@@ -114,7 +114,7 @@ def test_a_killed_grid_goes_on_and_skips_what_is_done(tmp_path):
     ]
 
     def call() -> Forked:
-        return Forked(words, function=small_grid, stderr=subprocess.PIPE, encoding="utf-8")
+        return Forked(words, function=small_grid, parent=True, stderr=PIPE, encoding="utf-8")
 
     run = tmp_path / "conv-beta-vae-beta4-seed0"
     first = call()

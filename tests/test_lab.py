@@ -13,9 +13,9 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import forked
 import pytest
 import torch
-from forked import FORKING
 
 from betavae import cli
 from betavae.data import shapes2d
@@ -42,11 +42,17 @@ def asked(*betas, **changes):
     return SETUP | {"runs": runs} | changes
 
 
+def few_held_out(words: list[str]) -> None:
+    """`python -m betavae`, which validates on 300 pictures."""
+    shapes2d.HELD_OUT = 300
+    forked.betavae(words)
+
+
 @pytest.fixture
 def lab(monkeypatch):
     """Nobody looks here: silence ends no visit but where that is tested."""
     monkeypatch.setattr(lab_module, "SILENT", 1e9)
-    monkeypatch.setattr(process, "subprocess", FORKING)
+    monkeypatch.setattr(process, "subprocess", forked.forking(few_held_out))
     lab = Lab(slots=1, setting=SETTING)
     yield lab
     lab.close()

@@ -7,11 +7,11 @@ import signal
 import zipfile
 from urllib.parse import parse_qs, urlsplit
 
+import forked
 import pytest
 from browser import served, until
-from forked import FORKING
+from small_runs import FEW, measuring_few
 
-from betavae.bundles import quick
 from betavae.model import VAE
 from betavae.serving.lab import process
 from betavae.serving.lab.lab import Lab
@@ -26,7 +26,7 @@ PLAY = "#lab-play"
 @pytest.fixture(scope="module")
 def lab():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "subprocess", FORKING)
+        patch.setattr(process, "subprocess", forked.forking(measuring_few))
         lab = Lab(slots=1, setting=SETTING)
         yield lab
         lab.close()
@@ -136,9 +136,7 @@ def test_a_run_from_start_to_the_zip(visitor, lab, tmp_path):
     shown = page.locator(".scores").inner_text()
     found = visit.seats[0].measured()
     assert found["done"] == 1 and f"{found['pictures']:,}" in shown
-    assert (
-        f"{found['scores']['mig']:.3f}" in shown and found["pictures"] == quick.TRAIN + quick.TEST
-    )
+    assert f"{found['scores']['mig']:.3f}" in shown and found["pictures"] == sum(FEW.values())
 
 
 def test_two_visitors_one_place_and_a_page_that_is_closed(visitor, lab):

@@ -42,11 +42,28 @@ def test_a_served_bundle_reproduces_its_stored_scores(name, seed):
         assert found["dci"][part] == pytest.approx(stored, abs=within)
 
 
+class Encoding:
+    """A model's `encode`; who asks `again` must ask for the same pictures in the same order."""
+
+    def __init__(self, encode):
+        self.encode, self.known, self.again = encode, [], None
+
+    def __call__(self, images):
+        if self.again is None:
+            self.known.append((images, self.encode(images)))
+            return self.known[-1][1]
+        first, posterior = next(self.again)
+        assert torch.equal(images, first)
+        return posterior
+
+
 @pytest.mark.parametrize("name", SERVED)
 def test_a_served_bundle_reconstructs_and_says_of_its_latents_what_its_card_does(name):
     """On the whole validation split, which nothing is drawn for: up to rounding."""
     bundle, validation = bundles.load(name), Shapes2D(split="validation")
+    bundle.vae.encode = Encoding(bundle.vae.encode)  # once for both that ask
     found = validate(bundle.vae, validation)
+    bundle.vae.encode.again = iter(bundle.vae.encode.known)
     for score, within in ROUNDING.items():
         assert found[score] == pytest.approx(bundle.metrics["scores"][score], abs=within), score
     means, kl = encode_all(bundle.vae, validation)

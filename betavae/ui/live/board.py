@@ -18,6 +18,7 @@ import torch
 from betavae.serving import checks
 from betavae.serving import details as words
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris, sheet_uri
+from betavae.serving.remembered import Remembered
 from betavae.serving.studio import STRIP_VALUES, Studio
 from betavae.ui.live.component import live_html
 from betavae.ui.live.dial import SCRIPTS as DIAL_SCRIPTS
@@ -141,6 +142,7 @@ def server_functions(studio: Studio) -> list:
     never raises. An exception would reach the browser as `undefined`; a refusal travels as
     {"error": sentence}."""
     sizes = {name: bundle.vae.latents for name, bundle in studio.bundles.items()}
+    remembered = Remembered()
 
     async def frame(request: dict) -> dict:
         """{"codes": {model: numbers}, "output", "seed", "betas", "details", "light"} ->
@@ -168,8 +170,14 @@ def server_functions(studio: Studio) -> list:
 
         A row a latent, and a column a value from -3 to 3; of `ends` only -3 and 3.
         """
-        wanted, betas = _codes(studio, request), betas_of(studio, request)
-        output = checks.output(request.get("output", "mean"))
+        wanted = _codes(studio, request)
+        # Not of a sample, which is another each time, nor of a visitor's own model.
+        if request.get("output") == "sample" or not set(wanted) <= set(studio.names):
+            return drawn_strips(request, wanted)
+        return remembered.answer(request, lambda: drawn_strips(request, wanted))
+
+    def drawn_strips(request: dict, wanted: dict[str, torch.Tensor]) -> dict:
+        betas, output = betas_of(studio, request), checks.output(request.get("output", "mean"))
         values = ENDS if request.get("ends") is True else STRIP_VALUES
         rows = request.get("latents")
         if not isinstance(rows, dict) or set(rows) != set(wanted):
