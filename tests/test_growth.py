@@ -42,12 +42,12 @@ def test_a_falling_weight_ends_at_the_objectives_own():
     config = small_config(
         falling=100, steps=400, objective="beta-vae", objective_settings={"beta": 3.0}
     )
-    assert growth.kl_weight(config, 0) == pytest.approx(growth.PRESSURE)
-    assert growth.kl_weight(config, 50) == pytest.approx((growth.PRESSURE * 3) ** 0.5)
+    assert growth.kl_weight(config, 0) == pytest.approx(growth.FALLS_FROM)
+    assert growth.kl_weight(config, 50) == pytest.approx((growth.FALLS_FROM * 3) ** 0.5)
     assert 3 < growth.kl_weight(config, 99) < 3.2
     assert growth.kl_weight(config, 100) is None and growth.kl_weight(config, 399) is None
     config = small_config(falling=100, steps=400, objective="beta-tcvae")
-    assert growth.kl_weight(config, 50) == pytest.approx(growth.PRESSURE**0.5), "to KL itself"
+    assert growth.kl_weight(config, 50) == pytest.approx(growth.FALLS_FROM**0.5), "to KL itself"
 
 
 @pytest.mark.parametrize(
