@@ -22,8 +22,7 @@ DECAYS = ("cosine", "none")
 WIDENING = 0.1
 PRESSURE = 300.0  # KL's weight at the start of a run that grows: of 2D shapes no latent is worth
 # its nats above 130 or so.
-FALLS_FROM = 80.0  # and of one that falls, where x and y are worth theirs and nothing else is: what
-# it has of steps goes to keeping them apart.
+FALLS_FROM = 150.0  # and of one that falls: not far above, as its steps are few
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
 CHOICES = {
     "objective": tuple(OBJECTIVES),

@@ -39,7 +39,9 @@ MEAN_GAIN, LOG_VARIANCE, HEARD = 5.0, -4.0, 3.0  # of a latent that starts afres
 def kl_weight(config: TrainingConfig, step: int) -> float | None:
     """β of this step if KL alone is the regulariser; None if the objective is.
 
-    A run that does not grow can fall alone, from FALLS_FROM to its objective's own β, or 1.
+    A run that does not grow can have the fall alone, from FALLS_FROM to its objective's own β or 1,
+    and begins with the same weights: at a rate that fits a minute and a half, PyTorch's own are
+    sometimes dead after the first steps under a high β, and nothing is told then.
     """
     if config.falling:
         last = config.shown_beta if config.objective == "beta-vae" else 1.0
