@@ -42,12 +42,12 @@ def test_a_falling_weight_ends_at_the_objectives_own():
     config = small_config(
         falling=100, steps=400, objective="beta-vae", objective_settings={"beta": 3.0}
     )
-    assert growth.kl_weight(config, 0) == pytest.approx(growth.PRESSURE)
-    assert growth.kl_weight(config, 50) == pytest.approx((growth.PRESSURE * 3) ** 0.5)
+    assert growth.kl_weight(config, 0) == pytest.approx(growth.FALLS_FROM)
+    assert growth.kl_weight(config, 50) == pytest.approx((growth.FALLS_FROM * 3) ** 0.5)
     assert 3 < growth.kl_weight(config, 99) < 3.2
     assert growth.kl_weight(config, 100) is None and growth.kl_weight(config, 399) is None
     config = small_config(falling=100, steps=400, objective="beta-tcvae")
-    assert growth.kl_weight(config, 50) == pytest.approx(growth.PRESSURE**0.5), "to KL itself"
+    assert growth.kl_weight(config, 50) == pytest.approx(growth.FALLS_FROM**0.5), "to KL itself"
 
 
 @pytest.mark.parametrize(
@@ -301,3 +301,13 @@ def test_a_closed_latent_is_the_prior_and_no_other_changes(random):
     assert (after.mean[:, [1, 2]] == 0).all() and (after.log_variance[:, [1, 2]] == 0).all()
     assert torch.equal(before.mean[:, [0, 3]], after.mean[:, [0, 3]])
     assert torch.equal(before.log_variance[:, [0, 3]], after.log_variance[:, [0, 3]])
+
+
+@pytest.mark.parametrize("falling", [0, 4])
+def test_a_run_that_falls_begins_with_them_too(smooth_pictures, tmp_path, falling):
+    data = smooth_pictures(16)
+    run = Run(tmp_path, small_config(falling=falling), data, Processes())
+    with torch.no_grad():
+        empty = run.vae.decode(torch.zeros(1, 4)).mean[0].mean((1, 2))
+    brightness = data.batch(torch.arange(16)).float().mean((0, 2, 3)) / 255
+    assert torch.allclose(empty, brightness, atol=2e-3) == bool(falling)

@@ -12,7 +12,7 @@ from betavae.bundles.latent import Latent, by_kl
 from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
 from betavae.metrics.direction import LEGEND, with_arrow
-from betavae.training.config import PRESSURE, config_from, fresh_rounds
+from betavae.training.config import FALLS_FROM, config_from, fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -139,7 +139,7 @@ def _growth(training: dict[str, Any]) -> str:
     steps, falling = training.get("growth"), training.get("falling")
     if falling:
         return (
-            f" In its first {falling:,} steps KL's weight fell from {PRESSURE:g} to the "
+            f" In its first {falling:,} steps KL's weight fell from {FALLS_FROM:g} to the "
             "objective's (`betavae/training/growth.py`)."
         )
     if not steps:

@@ -88,7 +88,7 @@ def add(commands) -> None:
     option(
         "--falling",
         type=int,
-        help="steps in which KL's weight falls from 300 to the objective's, before the objective "
+        help="steps in which KL's weight falls from 150 to the objective's, before the objective "
         "begins (0: it has its own from the start)",
     )
     option("--precision", choices=("auto", "fp32", "bf16"), help="auto takes the faster one (auto)")

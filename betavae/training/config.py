@@ -20,8 +20,9 @@ DECAYS = ("cosine", "none")
 # use can learn at which β they are no longer worth it; those that a high β kept silent from the
 # first step on learn nothing.
 WIDENING = 0.1
-PRESSURE = 300.0  # KL's weight at the start of a run that grows or falls: of 2D shapes no latent is
-# worth its nats above 130 or so.
+PRESSURE = 300.0  # KL's weight at the start of a run that grows: of 2D shapes no latent is worth
+# its nats above 130 or so.
+FALLS_FROM = 150.0  # and of one that falls: not far above, as its steps are few
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
 CHOICES = {
     "objective": tuple(OBJECTIVES),
@@ -56,7 +57,7 @@ class TrainingConfig:
     warm_up: int = 200  # steps of linear warm-up; without it β-VAE can collapse at the start
     decay: str = "cosine"  # to zero at the last step, or "none"
     growth: int = 0  # steps of each part in which the code grows: see betavae/training/growth.py
-    falling: int = 0  # steps in which KL's weight falls from PRESSURE to what it is then
+    falling: int = 0  # steps in which KL's weight falls from FALLS_FROM to what it is then
     fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
@@ -178,7 +179,7 @@ def title(config: dict[str, Any]) -> str:
         return f"β-VAE, any β from {low:g} to {high:g}"
     named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
     if config.get("falling"):
-        return f"{named}, falling from {PRESSURE:g}"
+        return f"{named}, falling from {FALLS_FROM:g}"
     if not config.get("growth"):  # earlier runs do not say
         return named
     by = ", then ".join(map(str, fresh_rounds(config)))

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE
-from betavae.training.config import PRESSURE, TrainingConfig
+from betavae.training.config import FALLS_FROM, PRESSURE, TrainingConfig
 
 LOWEST = 1e-3  # what weight KL falls to where the objective's β is 0
 FAINT = 0.1  # how weakly latents are spoken and heard at the start, of what He's weights would
@@ -39,12 +39,14 @@ MEAN_GAIN, LOG_VARIANCE, HEARD = 5.0, -4.0, 3.0  # of a latent that starts afres
 def kl_weight(config: TrainingConfig, step: int) -> float | None:
     """β of this step if KL alone is the regulariser; None if the objective is.
 
-    A run that does not grow can have the first part alone, falling to its objective's own β, or 1.
+    A run that does not grow can have the fall alone, from FALLS_FROM to its objective's own β or 1,
+    and begins with the same weights: at a rate that fits a minute and a half, PyTorch's own are
+    sometimes dead after the first steps under a high β, and nothing is told then.
     """
     if config.falling:
         last = config.shown_beta if config.objective == "beta-vae" else 1.0
         share = step / config.falling
-        return PRESSURE ** (1 - share) * max(last, LOWEST) ** share if share < 1 else None
+        return FALLS_FROM ** (1 - share) * max(last, LOWEST) ** share if share < 1 else None
     part = step // config.growth if config.growth else 3
     if part == 0:
         return PRESSURE ** (1 - step / config.growth)

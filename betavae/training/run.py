@@ -52,7 +52,7 @@ class Run:
         self.folder, self.data, self.processes = folder, data, processes
         torch.manual_seed(config.seed)
         self.vae = new_model(config)
-        if config.growth:
+        if config.growth or config.falling:
             shown = data.batch(torch.arange(min(len(data), 256))) / 255
             growth.prepare(self.vae, shown, torch.Generator().manual_seed(config.seed))
         self.objective: Objective = OBJECTIVES[config.objective](

@@ -52,7 +52,7 @@ TITLES = {
     "dip-vae-ii": "DIP-VAE-II",
 }
 LATENTS, SECONDS = (2, 10), (30, 300)
-RATE = Knob("learning_rate", "Learning rate", 1e-4, 1e-2, 1e-3)
+RATE = Knob("learning_rate", "Learning rate", 1e-4, 1e-2, 2e-3)
 MOST_RUNS = 2  # side by side
 NO_FALL = ("capacity",)  # objectives that have a pressure of their own
 # What else a run of the lab is trained with. In a minute and a half many steps of small batches
@@ -65,7 +65,7 @@ RECIPE: dict[str, Any] = {
     "decay": "cosine",
 }
 STEPS = 4000  # of a run, where nothing is known of this machine's speed; then scaled to it
-FALL = 0.8  # of the steps: KL's weight falls from 300 to the objective's
+FALL = 0.8  # of the steps: KL's weight falls from 150 to the objective's
 GROWS = 0.6  # of the steps of the objective `capacity`: until C has its full size
 DEFAULTS = {"latents": 6, "seed": 0, "seconds": 90, "learning_rate": RATE.start}
 
@@ -81,11 +81,11 @@ class Setup:
     learning_rate: float
     seed: int
     seconds: float
-    falls: bool = False  # KL's weight, from 300
+    falls: bool = False  # KL's weight, from 150
 
     @property
     def title(self) -> str:
-        """For people: "β-VAE (β = 4), falling from 300"."""
+        """For people: "β-VAE (β = 4), falling from 150"."""
         full = settings(OBJECTIVES[self.objective]) | dict(self.weights)
         config = {"objective": self.objective, "objective_settings": full, "falling": self.falls}
         return title(config)

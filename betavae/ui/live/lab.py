@@ -20,7 +20,7 @@ from betavae.serving.lab.seat import DONE, MEASURING, Seat
 from betavae.serving.lab.setup import DEFAULTS, KNOBS, LATENTS, NO_FALL, RATE, SECONDS, TITLES
 from betavae.serving.lab.visit import Visit
 from betavae.serving.studio import Studio
-from betavae.training.config import PRESSURE
+from betavae.training.config import FALLS_FROM
 from betavae.training.live import shown_pictures
 from betavae.ui.live.board import answering
 from betavae.ui.live.compare import described
@@ -53,7 +53,7 @@ def lab_view(studio: Studio, lab: Lab, elem_id: str = "lab") -> gr.HTML:
         ],
         ranges={"latents": LATENTS, "seconds": SECONDS, "learning_rate": (RATE.low, RATE.high)},
         defaults=DEFAULTS,
-        pressure=PRESSURE,
+        pressure=FALLS_FROM,
         factors=FACTORS,
         entropies=[round(float(nats), 3) for nats in _entropies()],
         shown=shown_pictures(Shapes2D(split="validation")),
