@@ -276,7 +276,9 @@ class TestStart:
         loading.write(drawing, folder / loading.NAME)
         made = {"training": {"bundle": "other"}, "steps_done": 7, "earlier": [{"steps": 3}]}
         config = json.loads((folder / "config.json").read_bytes())
-        (folder / "config.json").write_text(json.dumps({**config, "renderer": made}))
+        (folder / "config.json").write_text(
+            json.dumps({**config, "renderer": made}), encoding="utf-8"
+        )
         run = make_run(tmp_path, data, starting_weights(folder, tmp_path / "judge"))
         for name, value in judging.discriminator.state_dict().items():
             assert torch.equal(run.discriminator.state_dict()[name], value)
