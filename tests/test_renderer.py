@@ -172,11 +172,19 @@ class TestTerms:
     def test_spectrum_of_pictures_twice_as_strong(self):
         """Four times the power at every frequency that they have: log 4. Moved pictures and those
         of others in the batch have the same mean power: nothing."""
-        noise = torch.randn(64, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-        grey = 0.5 + 0.5 * noise.expand(-1, 3, -1, -1)
-        strong = 0.5 + 2 * (grey - 0.5)
-        assert terms.spectrum(strong, grey).item() == pytest.approx(math.log(4), rel=1e-2)
-        assert terms.spectrum(grey.roll(3, 0), grey).item() < 1e-5
+        noise = torch.randn(64, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        images = 0.5 + 0.5 * noise
+        strong = 0.5 + 2 * (images - 0.5)
+        assert terms.spectrum(strong, images).item() == pytest.approx(math.log(4), rel=1e-2)
+        assert terms.spectrum(images.roll(3, 0), images).item() < 1e-5
+
+    def test_spectrum_sees_a_lattice_of_colour(self):
+        """Every second pixel more yellow, and as bright."""
+        images = torch.full((4, 3, 64, 64), 0.5)
+        lattice = 0.05 * (torch.arange(64) % 2)
+        yellow = torch.stack([lattice / 2, lattice / 2, -lattice])[:, None]
+        assert terms.spectrum(images + yellow, images) > 0.02
+        assert terms.spectrum(images + 0.05, images) < 1e-4
 
     def test_spectrum_is_of_each_place(self):
         """Texture on one side is no answer to texture on the other."""

@@ -50,7 +50,8 @@ def _texture(images: Tensor) -> Tensor:
 
 def spectrum(pictures: Tensor, images: Tensor) -> Tensor:
     """mean |log P_wk(y) - log P_wk(x)| over windows w, half overlapping, and their frequencies k,
-    then over the sizes WINDOWS; P_wk the batch's mean power of the grey picture there.
+    then over the sizes WINDOWS; P_wk the batch's mean power there of brightness and of two
+    differences of colours, each by itself: a lattice may be one of colour alone.
 
     How much of each size and direction there is at each place, whoever's picture it lies in (after
     Durall et al., CVPR 2020, who compare whole pictures): the blur has too little of the high ones,
@@ -63,11 +64,13 @@ def spectrum(pictures: Tensor, images: Tensor) -> Tensor:
 
 
 def _log_power(images: Tensor, size: int) -> Tensor:
-    """(N, C, H, W) -> (places down, across, size, size / 2 + 1); pictures go on mirrored beyond
+    """(N, 3, H, W) -> (3, places down, across, size, size / 2 + 1); pictures go on mirrored beyond
     their borders. Noise of QUIET is added, so that frequencies that no picture has do not count."""
-    grey = F.pad(images.float().mean(1, keepdim=True), [size // 2] * 4, mode="reflect")[:, 0]
-    places = grey.unfold(1, size, size // 2).unfold(2, size, size // 2)
-    line = torch.hann_window(size, device=grey.device)
+    red, green, blue = images.float().unbind(1)
+    seen = torch.stack([(red + green + blue) / 3, red - green, (red + green) / 2 - blue], dim=1)
+    seen = F.pad(seen, [size // 2] * 4, mode="reflect")
+    places = seen.unfold(2, size, size // 2).unfold(3, size, size // 2)
+    line = torch.hann_window(size, device=seen.device)
     window = torch.outer(line, line)
     flat = places - places.mean((-2, -1), keepdim=True)
     power = torch.fft.rfft2(flat * window).abs().square().mean(0)
