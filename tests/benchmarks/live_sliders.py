@@ -168,7 +168,7 @@ async def main() -> None:
             with served(demo, **launch) as url:
                 page = await browser.new_page(viewport={"width": 1280, "height": 900})
                 await page.goto(url)
-                await page.wait_for_selector("[type=range]")
+                await page.wait_for_selector("[type=range] >> visible=true")
                 if opening:
                     await opening(page)
                 found = measure(page, root, slider, sweep, options.seconds, options.presses)
