@@ -12,6 +12,7 @@ const pickers = [picker('model', 'Model'), picker('beside', 'Compare with')];
 function buildModel(model) {
   const screen = screens[model.name] = make('canvas', {width: SIZE, height: SIZE});
   screen.setAttribute('role', 'img');
+  screen.setAttribute('aria-label', `A picture by ${model.title}`);  // until it is drawn
   screen.dataset.model = model.name;
   screen.addEventListener('click', () => choosePanel(model.name));
   const count = activeOf(model.name).length;

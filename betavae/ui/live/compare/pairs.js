@@ -10,6 +10,7 @@ function column(name) {
   const model = models[name];
   const screen = screens[name] = make('canvas', {width: SIZE, height: SIZE});
   screen.setAttribute('role', 'img');
+  screen.setAttribute('aria-label', `A picture by ${model.title}`);  // until it is drawn
   screen.dataset.model = name;
   details[name] = make('p', {className: 'detail'});
   numbers[name] = Object.fromEntries(model.numbers.map(([key, , value]) => [key, make('dd', {textContent: value})]));
