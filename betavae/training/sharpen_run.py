@@ -65,12 +65,12 @@ class SharpenRun:
         torch.manual_seed(config.seed)
         self.renderer = Renderer(vae, config.channels)
         self.discriminator = Discriminator(config.judges_channels)
-        self.earlier: list[dict[str, Any]] = (start or {}).get("earlier", [])
-        if start:
-            if "renderer" in start:
-                self.renderer.load_own_state(start["renderer"])
-            if "discriminator" in start:
-                self.discriminator.load_state_dict(start["discriminator"])
+        start = start or {}
+        self.earlier: list[dict[str, Any]] = start.get("earlier", [])
+        if "renderer" in start:
+            self.renderer.load_own_state(start["renderer"])
+        if "discriminator" in start:
+            self.discriminator.load_state_dict(start["discriminator"])
         self.setting = fastest_setting(
             _Measured(self.renderer),
             config.batch_size,
