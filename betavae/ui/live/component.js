@@ -5,6 +5,7 @@ const SLOW = 250, QUICK = 150;                                // an answer's tim
 const PROMPT = 33;                                            // and one of which two at a time are sixty a second
 const SIZE = 256;                                             // a picture has 64 pixels: the canvas smooths
 
+const decimals = value => value.toFixed(2).replace('-', '−');   // with a true minus sign
 function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);

@@ -64,7 +64,7 @@ function showBars(name, answer) {
     span(bar.fill, 0, mean);
     span(bar.was, start, mean);
     bar.row.classList.toggle('moved', Math.abs(mean - start) > .5);
-    const text = mean.toFixed(2).replace('-', '−');
+    const text = decimals(mean);
     if (bar.number.textContent !== text) bar.number.textContent = text;
   });
 }

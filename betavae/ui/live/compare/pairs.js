@@ -79,7 +79,7 @@ function buildCell(row, name, k, place) {
 function showRow(k) {
   const row = state.rows[k], {range, value, box} = ranges[k], at = state.codes[base()][row[base()][0]];
   range.value = at;
-  value.textContent = at.toFixed(2).replace('-', '−');
+  value.textContent = decimals(at);
   range.style.setProperty('--at', `${(clamp(at) - LOW) / (HIGH - LOW) * 100}%`);
   const latent = latentOf(base(), row[base()][0]), toward = at > .005 ? latent.high : at < -.005 ? latent.low : '';
   range.setAttribute('aria-valuetext', toward ? `${at.toFixed(2)}, towards ${toward}` : at.toFixed(2));
