@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 
 # The app talks to nobody: set before Gradio is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -45,4 +46,6 @@ except (DeviceError, ValueError) as error:
 demo = layout.build(studio, lab)
 
 if __name__ == "__main__":
+    # A container is told to stop by SIGTERM: it ends as by Ctrl-C, and leaves no file behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     demo.launch(**layout.LAUNCH)

@@ -81,11 +81,13 @@ def running(files: dict[str, bytes], variables: dict[str, str], before: list[str
             _until_it_listens(process, port, log)
             yield port, project, log
         finally:
-            process.terminate()
+            process.terminate()  # as a container is stopped
             process.wait()
+            left = [path.name for path in temporary.glob("betavae-*")]
             for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
                 folder.chmod(0o755)
             shutil.rmtree(place)
+    assert left == [f"betavae-uploads-{NOBODY}" if before else f"betavae-uploads-{os.getuid()}"]
     place.with_suffix(".log").unlink()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -17,8 +18,8 @@ LOCK = "lock"
 
 
 class Scratch:
-    """A new folder in the system's temporary one, its name beginning with `prefix`. Those of
-    processes that were killed are removed first."""
+    """A new folder in the system's temporary one, its name beginning with `prefix`, until this
+    process ends. Those of processes that were killed are removed first."""
 
     def __init__(self, prefix: str):
         for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -27,9 +28,11 @@ class Scratch:
         self._lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR)
         if fcntl is not None:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        atexit.register(self.remove)
 
     def remove(self) -> None:
-        """The folder and all that is in it."""
+        """The folder and all that is in it, before the process ends."""
+        atexit.unregister(self.remove)
         os.close(self._lock)
         shutil.rmtree(self.folder, ignore_errors=True)
 

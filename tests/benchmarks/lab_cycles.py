@@ -84,8 +84,8 @@ def main() -> None:
         )
     finally:
         server.stop()
-    after = [path for path in Path(scratch).rglob("*") if "betavae-lab-" in str(path)]
-    print(f"after the app has ended: {len(after)} of the lab's files")
+    after = [path for path in Path(scratch).glob("betavae-*") if "uploads" not in path.name]
+    print(f"after the app has ended: {len(after)} of its folders")
     if grown > GROWTH or processes > before or runs or after:
         raise SystemExit("That is more than it may leave.")
 

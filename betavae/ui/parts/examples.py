@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,13 @@ import gradio as gr
 from PIL import Image
 
 from betavae.data.images import to_picture
+from betavae.machine.scratch import Scratch
 from betavae.serving import checks
 from betavae.serving.pictures import SHEET, data_uri
 from betavae.serving.studio import Studio
 from betavae.ui.live.component import live_html
 
+PREFIX = "betavae-examples-"
 SHOWN = (12, 47, 101, 188)  # places among the stored codes
 SIDE = 256
 SHOWN_SIDE = 88  # on the page
@@ -23,7 +24,7 @@ SHOWN_SIDE = 88  # on the page
 
 def build(studio: Studio, photo: gr.Image) -> None:
     """A row of examples for `photo`; nothing where no face model is served."""
-    files = write(studio, Path(tempfile.mkdtemp(prefix="betavae-examples-")))
+    files = write(studio, Scratch(PREFIX).folder)
     if not files:
         return
     examples = [{"uri": data_uri(_small(file), SHEET), "name": _named(file)} for file in files]

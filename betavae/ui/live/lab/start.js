@@ -27,7 +27,12 @@ panel.setAttribute('aria-label', 'What is trained');
 const stage = make('div', {className: 'runs'});
 const empty = make('div', {className: 'empty'},
   make('p', {}, make('b', {textContent: 'Press start. '}), 'Two networks learn 2D shapes before your eyes, on this server\'s own processor. Watch which latent becomes “x”, which “y” and which “size”.'),
-  make('img', {src: props.shown, alt: 'Some of the shapes'}));
+  make('img', {src: props.shown, alt: 'Some of the shapes'}),
+  make('dl', {}, ...Object.entries({
+    'A bar': 'how many nats of KL a latent carries. It grows, or it dies and the latent is silent.',
+    'A strip': 'what the latent draws from −3 to 3. Does the shape move, grow or turn?',
+    'A heat map': 'what the latent tells of each factor. One dark cell in a column: the factor has a latent of its own.',
+  }).map(([term, text]) => make('div', {}, make('dt', {textContent: term}), make('dd', {textContent: text})))));
 root.append(panel, make('div', {className: 'stage-box'}, empty, stage, chartsBox));
 
 function press() {
