@@ -196,8 +196,9 @@ def test_a_damaged_link_is_said_and_the_usual_set_up_is_there(visitor, query):
     assert page.get_by_label("Objective of the right run").input_value() == "beta-vae"
 
 
-def test_the_tab_fits_each_screen(visitor):
-    page = visitor()
+def test_the_tab_fits_each_screen_with_the_usual_two_runs(visitor):
+    page = visitor("&seconds=120")  # a link that names no run
+    assert page.get_by_label("Objective of the right run").is_visible()
     for width, height in ((1280, 720), (768, 1024), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(200)

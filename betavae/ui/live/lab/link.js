@@ -46,7 +46,7 @@ function readSetup() {
     const {ranges} = props, data = asked.get('data') ?? form.data;
     if (!props.material.some(m => m.name === data)) throw new Error('it names pictures that are not here');
     Object.assign(form, {
-      data, runs: [run, other ?? form.runs[1]], beside: Boolean(other),
+      data, runs: [run, other ?? form.runs[1]], beside: asked.has('run') ? Boolean(other) : form.beside,
       latents: Math.round(between(asked.get('latents'), ranges.latents, 'the number of latents', form.latents)),
       learning_rate: between(asked.get('rate'), ranges.learning_rate, 'the learning rate', form.learning_rate),
       seed: Math.round(between(asked.get('seed'), [0, 2 ** 31], 'the seed', form.seed)),
