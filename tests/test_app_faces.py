@@ -61,7 +61,7 @@ def picture_of(page, selector) -> np.ndarray:
 @torch.no_grad()
 def details_of(crop, code: torch.Tensor) -> torch.Tensor:
     images = to_tensor(crop)[None].float() / 255
-    return bundles.load(BETA).renderer.details(images, code[None]).mean[0]
+    return bundles.load(BETA).renderer.own_details(images, code[None])[0]
 
 
 def code_of(crop, name=BETA) -> torch.Tensor:

@@ -12,9 +12,10 @@ import torch
 from conftest import small_celeba
 from small_runs import small_config
 
-from betavae import VAE, MultiRateVAE, bundles, cli
+from betavae import VAE, MultiRateVAE, bundles, cli, metrics
 from betavae.bundles.packaging import package
-from betavae.data import CelebA
+from betavae.data import CelebA, Shapes2D
+from betavae.metrics import rates
 from betavae.metrics.faces import evaluate_faces
 from betavae.metrics.rates import NAMED, POINTS, grid, rate_point
 from betavae.metrics.reconstruction import validate
@@ -101,6 +102,19 @@ class TestRates:
             distortion = 3 * 64 * 64 / 2 * (1 + math.log(2 * math.pi * point["mse_sample"]))
             expected = distortion + point["beta"] * point["kl"]
             assert point["loss"] == pytest.approx(expected, abs=0.1)
+
+    def test_where_the_factors_are_known_each_point_has_their_scores(
+        self, small_pools, monkeypatch
+    ):
+        monkeypatch.setattr(rates, "POINTS", 2)
+        shapes, vaes = Shapes2D(), {beta: VAE(channels=1, latents=2).eval() for beta in (1.0, 2.0)}
+        held_out = Shapes2D(split="validation")
+        held_out.indices = held_out.indices[:8]
+        found = rates.evaluate_rates(vaes.get, (1.0, 2.0), held_out, seed=3, source=shapes)
+        for point, vae in zip(found["points"], vaes.values(), strict=True):
+            scores = metrics.evaluate(lambda x, e=vae.encode: e(x).mean, shapes, ["mig"], 3)
+            assert point["mig"] == pytest.approx(scores["mig"]["score"], abs=1e-4)
+            assert 0 <= point["beta-vae"] <= 1
 
     def test_a_posterior_without_variance_has_samples_like_its_means(self, smooth_pictures):
         vae = VAE(latents=3).eval()

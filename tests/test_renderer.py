@@ -46,6 +46,17 @@ class TestDrawing:
         assert 0 <= pictures.min() < pictures.max() <= 1
 
     @torch.no_grad()
+    def test_own_details_are_a_draw_of_their_posterior_nearer_to_its_mean(self, renderer, images):
+        codes = renderer.vae.encode(images).mean
+        posterior = renderer.details(images, codes)
+        noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(3))
+        expected = posterior.mean + 0.75 * (posterior.log_variance / 2).exp() * noise
+        found = renderer.own_details(images, codes, torch.Generator().manual_seed(3))
+        assert torch.allclose(found, expected, atol=1e-5)
+        one, again = (renderer.own_details(images, codes) for _ in range(2))
+        assert torch.equal(one, again) and not torch.allclose(one, found, atol=0.1)
+
+    @torch.no_grad()
     def test_details_are_drawn_by_the_generator_from_those_that_are_known(self, renderer):
         codes = torch.randn(3, 5)
         one, same, other = (

@@ -89,7 +89,7 @@ class Bundle:
         Raises BundleError where they are missing or damaged.
         """
         try:
-            found = load_file(self.folder / DETAILS)["means"].float()
+            found = load_file(self.folder / DETAILS)["details"].float()
         except (KeyError, SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder / DETAILS} is damaged: {reason(error)}.") from error
         if found.shape != (len(self.codes), self.renderer.detail_size):

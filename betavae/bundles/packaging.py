@@ -152,7 +152,7 @@ def measure(
     if holds_dial(folder):
         _, dial = read_model(folder)
         config = json.loads((folder / "config.json").read_bytes())
-        metrics["rates"] = measure_rates(dial, config, validation, seed)
+        metrics["rates"] = measure_rates(dial, config, training, validation, seed)
     metrics["code_version"] = code_version()
     _write_scores(folder, metrics)
     return metrics

@@ -13,10 +13,13 @@ from betavae.model import VAE, MultiRateVAE
 ALIKE = ("data", "architecture", "latents", "likelihood", "channels")
 
 
-def measure_rates(dial: MultiRateVAE, config: dict[str, Any], validation, seed: int) -> dict:
+def measure_rates(
+    dial: MultiRateVAE, config: dict[str, Any], training, validation, seed: int
+) -> dict:
     """For metrics.json: the points along β, and those of the bundles here that were trained for
     one β with the same architecture on the same data: {"name", "steps", "batch_size", ...}."""
-    found = evaluate_rates(dial.at, dial.betas, validation, seed)
+    source = training if hasattr(training, "factor_sizes") else None
+    found = evaluate_rates(dial.at, dial.betas, validation, seed, source)
     single = []
     for folder, beta, other in _single(config):
         point = rate_point(VAE.from_pretrained(folder), beta, validation, seed)
@@ -58,6 +61,7 @@ def rates_part(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     if "rates" not in metrics or not config.get("betas"):
         return []
     rates, (low, high) = metrics["rates"], config["betas"]
+    scored = "mig" in rates["points"][0]
     lines = [
         "",
         "## One network for every β",
@@ -65,8 +69,9 @@ def rates_part(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
         f"β may be anything from {low:g} to {high:g} (Bae et al., ICLR 2023). What this card says "
         f"of latents and scores is measured at β = {config['beta']:g}; along β:",
         "",
-        "| β | KL, nats | active latents | PSNR of means, dB | PSNR of samples, dB |",
-        "|---|---|---|---|---|",
+        "| β | KL, nats | active latents | PSNR of means, dB | PSNR of samples, dB |"
+        + (" MIG | β-VAE metric, 5 factors |" if scored else ""),
+        "|---|---|---|---|---|" + ("---|---|" if scored else ""),
     ]
     shown = {low, high, *NAMED}
     for point in rates["points"]:
@@ -74,6 +79,7 @@ def rates_part(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
             lines.append(
                 f"| {point['beta']:g} | {point['kl']:.1f} | {point['active_latents']} | "
                 f"{point['psnr_mean']:.2f} | {point['psnr_sample']:.2f} |"
+                + (f" {point['mig']:.3f} | {100 * point['beta-vae']:.1f} % |" if scored else "")
             )
     return [
         *lines,

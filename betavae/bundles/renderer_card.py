@@ -59,7 +59,7 @@ def renderer_part(name: str, config: dict[str, Any], metrics: dict[str, Any]) ->
         "",
         f'renderer = Renderer.from_pretrained("weights/{name}")',
         "codes = renderer.vae.encode(images).mean",
-        "details = renderer.details(images, codes).mean  # or None: those of some training face",
+        "details = renderer.own_details(images, codes)  # or None: those of some training face",
         "pictures = renderer(codes, details)",
         "```",
         "",

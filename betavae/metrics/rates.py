@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from betavae.metrics.codes import BATCH
+from betavae import metrics
+from betavae.metrics.codes import BATCH, FactorSource
 from betavae.metrics.reconstruction import ACTIVE_NATS, mean_squared_errors
 from betavae.model import VAE, Gaussian
 
@@ -18,6 +19,7 @@ PROTOCOL = (
     "over all pictures and pixels in [0, 1], of decoded posterior means and of decoded posterior "
     "samples; loss = -log p(x|z) of samples, at its best scale where that is learned, + β KL"
 )
+FACTOR_SCORES = ("mig", "beta-vae")  # of each point, where the factors are known
 NAMED = (1.0, 4.0, 16.0, 60.0, 250.0)  # measured whatever the grid is
 POINTS = 17
 
@@ -56,15 +58,29 @@ def rate_point(vae: VAE, beta: float, data, seed: int = 0) -> dict[str, Any]:
 
 
 def evaluate_rates(
-    at: Callable[[float], VAE], betas: tuple[float, float], data, seed: int = 0
+    at: Callable[[float], VAE],
+    betas: tuple[float, float],
+    data,
+    seed: int = 0,
+    source: FactorSource | None = None,
 ) -> dict[str, Any]:
     """{"protocol", "seed", "points": `rate_point` at each β of a grid, from the lowest up}.
 
-    at  β -> the model of that β, such as MultiRateVAE.at
+    at      β -> the model of that β, such as MultiRateVAE.at
+    source  where the factors are known: each point then has the FACTOR_SCORES, too
     """
-    places = tqdm(grid(betas), desc="measuring each β", unit="β", leave=False)
-    points = [rate_point(at(beta), beta, data, seed) for beta in places]
+    points = []
+    for beta in tqdm(grid(betas), desc="measuring each β", unit="β", leave=False):
+        vae = at(beta)
+        points.append(rate_point(vae, beta, data, seed))
+        if source is not None:
+            points[-1] |= _factor_scores(vae, source, seed)
     return {"protocol": PROTOCOL, "seed": seed, "points": points}
+
+
+def _factor_scores(vae: VAE, source: FactorSource, seed: int) -> dict[str, float]:
+    found = metrics.evaluate(lambda x: vae.encode(x).mean, source, FACTOR_SCORES, seed)
+    return {name: round(parts["score"], 4) for name, parts in found.items()}
 
 
 def grid(betas: tuple[float, float], named: Sequence[float] = NAMED) -> list[float]:

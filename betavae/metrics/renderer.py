@@ -25,12 +25,13 @@ from betavae.metrics.sliders import (
 from betavae.renderer import Renderer
 
 PROTOCOL = (
-    "posterior means of the whole validation split, drawn plain, with a face's own details (their "
-    "posterior mean) and with those of a training face drawn at random; detail: variance of the "
-    "Laplacian of the luma, as a share of the pictures'; likeness: distances to training pictures "
-    "in the features of a network trained on them to tell CelebA's attributes (not Inception's, "
-    "which could not be had: these figures compare with each other alone); sliders: correlation of "
-    "the code read back from the picture with the code it was drawn from, per active latent"
+    "posterior means of the whole validation split, drawn plain, with a face's own details (one "
+    "draw of their posterior, at 0.75 of its width) and with those of a training face drawn at "
+    "random; detail: variance of the Laplacian of the luma, as a share of the pictures'; likeness: "
+    "distances to training pictures in the features of a network trained on them to tell CelebA's "
+    "attributes (not Inception's, which could not be had: these figures compare with each other "
+    "alone); sliders: correlation of the code read back from the picture with the code it was "
+    "drawn from, per active latent"
 )
 LIKENESS_PICTURES = 8192  # of the training split
 MOVED_FACES, STRIP_FACES, STRIP_FRAMES = 96, 6, 25
@@ -96,18 +97,18 @@ def _draw_all(renderer: Renderer, validation, generator: torch.Generator):
     for chunk in torch.arange(len(validation)).split(BATCH):
         images = validation.batch(chunk).float() / 255
         posterior = renderer.vae.encode(images)
-        own = renderer.details(images, posterior.mean)
+        own = renderer.own_details(images, posterior.mean, generator)
         for name, value in {
             "images": images,
             "plain": renderer.plain(posterior.mean),
-            "own": renderer(posterior.mean, own.mean),
+            "own": renderer(posterior.mean, own),
             "drawn": renderer(posterior.mean, generator=generator),
         }.items():
             drawings.setdefault(name, []).append(value)
         codes.append(posterior.mean)
         kl.append(posterior.kl())
-        details.append(own.mean)
-        nats.append(own.kl().sum(1))
+        details.append(own)
+        nats.append(renderer.details(images, posterior.mean).kl().sum(1))
     whole = {name: torch.cat(values) for name, values in drawings.items()}
     mean_kl, detail_kl = torch.cat(kl).mean(0), torch.cat(nats).mean().item()
     return whole, torch.cat(codes), mean_kl, torch.cat(details), detail_kl

@@ -56,7 +56,7 @@ class Studio(Shelf):
     @torch.inference_mode()
     def read_details(self, name: str, images: Tensor, codes: Tensor) -> str:
         """The word for the details of one picture (1, C, 64, 64) with its code (1, L)."""
-        found = self.bundles[name].renderer.details(images, codes).mean
+        found = self.bundles[name].renderer.own_details(images, codes)
         return words.packed(found[0].cpu())
 
     def admit(self, bundle: Bundle) -> None:

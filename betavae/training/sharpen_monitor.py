@@ -57,7 +57,7 @@ def validate(run: SharpenRun, validation) -> dict[str, float]:
         shown = {
             "images": images,
             "plain": average.plain(codes),
-            "own": average(codes, average.details(images, codes).mean),
+            "own": average(codes, average.own_details(images, codes)),
             "drawn": average(codes, generator=generator),
         }
         for name, found in detail.items():
@@ -86,7 +86,7 @@ def save_picture(run: SharpenRun, validation) -> None:
     codes = average.vae.encode(images).mean
     rows = [
         average.plain(codes),
-        average(codes, average.details(images, codes).mean),
+        average(codes, average.own_details(images, codes)),
         average(codes, generator=generator),
     ]
     try:

@@ -10,6 +10,7 @@ from betavae.serving.pictures import jpeg_uris
 from betavae.serving.studio import Studio
 
 SCRIPTS = ("dial/dial.js", "dial/turning.js")  # of every page that has a dial
+SCORES = {"mig": "mig", "accuracy": "beta-vae"}  # where the factors are known
 
 
 def describe_dial(bundle: Bundle) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def describe_dial(bundle: Bundle) -> dict[str, Any]:
                 "kl": point["kl"],
                 "mean": point["psnr_mean"],
                 "sample": point["psnr_sample"],
+                **{key: point[name] for key, name in SCORES.items() if name in point},
                 "kls": [round(value, 3) for value in point["kl_per_latent"]],
             }
             for point in points

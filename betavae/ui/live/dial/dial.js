@@ -24,7 +24,8 @@ function measuredAt(name, beta) {
   const share = a === b ? 0 : Math.min(1, Math.max(0, Math.log(beta / a.beta) / Math.log(b.beta / a.beta)));
   const between = (one, other) => one + (other - one) * share;
   const kls = a.kls.map((value, k) => between(value, b.kls[k]));
-  return {kls, kl: between(a.kl, b.kl), mean: between(a.mean, b.mean), sample: between(a.sample, b.sample),
+  const scores = a.mig === undefined ? {} : {mig: between(a.mig, b.mig), accuracy: between(a.accuracy, b.accuracy)};
+  return {kls, kl: between(a.kl, b.kl), mean: between(a.mean, b.mean), sample: between(a.sample, b.sample), ...scores,
     active: kls.filter(value => value >= SILENT).length};
 }
 // What a latent carries, at the β that is set.
@@ -47,7 +48,7 @@ function buildDial(name, act) {
     node.style.left = `${notchOf(name, mark) / NOTCHES * 100}%`;
     return node;
   }));
-  const told = ['rate', 'mean', 'sample'].map(part => make('span', {className: part}));
+  const told = ['rate', 'mean', 'sample', ...(dial.points[0].mig === undefined ? [] : ['mig', 'accuracy'])].map(part => make('span', {className: part}));
   const again = choice(`${name}-held`, 'When β turns', [['', 'code it again'], ['held', 'hold the code']], '',
     kind => { state.held = kind === 'held'; act.again(); });
   const sampled = choice(`${name}-draws`, 'Code', [['', 'mean'], ['draws', 'a draw']], '',
@@ -111,8 +112,9 @@ function drawDial(name) {
     node.setAttribute('cy', dial.y(found[part]));
   }
   dial.svg.setAttribute('aria-label', `KL of each latent: ${found.active} in use`);
-  [`KL ${found.kl.toFixed(1)} nats`, `PSNR ${found.mean.toFixed(2)} dB`, `of a draw ${found.sample.toFixed(2)}`]
-    .forEach((words, place) => { dial.told[place].textContent = words; });
+  const told = [`KL ${found.kl.toFixed(1)} nats`, `PSNR ${found.mean.toFixed(2)} dB`, `of a draw ${found.sample.toFixed(2)}`];
+  if (found.mig !== undefined) told.push(`MIG ${found.mig.toFixed(3)}`, `β-VAE metric ${(100 * found.accuracy).toFixed(0)} %`);
+  told.forEach((words, place) => { dial.told[place].textContent = words; });
   check(dial.again, state.held ? 'held' : '');
   check(dial.sampled, state.draws ? 'draws' : '');
   return found;
