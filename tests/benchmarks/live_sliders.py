@@ -1,8 +1,9 @@
 """How live the sliders are: `python tests/benchmarks/live_sliders.py`.
 
 A real mouse drags a slider in headless Chromium at 60 events a second: of the served face models,
-side by side, with sharp pictures and with the decoder's mean, and of a true factor of the 2D
-shapes, answered by two models' bars and pictures. The reference, measured in the same run, is the
+side by side, with sharp pictures, the same while a visitor of the same app trains two models in
+the lab, and with the decoder's mean; and of a true factor of the 2D shapes, answered by two models'
+bars and pictures. The reference, measured in the same run, is the
 two face models behind Gradio's sliders with their default events and two gr.Image. Latency is from
 a key press to the picture's paint.
 """
@@ -32,6 +33,7 @@ from betavae.serving.studio import Studio
 from betavae.ui import layout
 
 SLIDERS = 32
+SLIDER = ".latent input[type=range]"
 EVENTS = 60  # of the mouse, a second
 # How often the slider says that it moved: the browser joins mouse events that come too fast for it.
 COUNT = """slider => { const count = {inputs: 0};
@@ -68,6 +70,15 @@ def reference(studio: Studio) -> gr.Blocks:
 
 async def show_mean(page) -> None:
     await page.locator(".board input[value=mean]").dispatch_event("click")
+
+
+async def train_beside(page) -> None:
+    """Another page of the same browser, and with it the training, ends with this one."""
+    other = await page.context.new_page()
+    await other.goto(f"{page.url}?tab=train&seconds=300")
+    await other.locator("#lab-play").click(timeout=60_000)
+    running = "document.querySelector('.lab')?.dataset.state === 'running'"
+    await other.wait_for_function(running, timeout=180_000)
 
 
 async def open_factors(page) -> None:
@@ -159,8 +170,9 @@ async def main() -> None:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         app = (layout.build(studio), layout.LAUNCH)
         for kind, (demo, launch), opening, root, slider, sweep in (
-            ("live board, sharp", app, None, ".board", ".latent input[type=range]", 1.5),
-            ("live board, mean", app, show_mean, ".board", ".latent input[type=range]", 1.5),
+            ("live board, sharp", app, None, ".board", SLIDER, 1.5),
+            ("the same, training beside", app, train_beside, ".board", SLIDER, 1.5),
+            ("live board, mean", app, show_mean, ".board", SLIDER, 1.5),
             # A factor moves in whole steps, 40 of them: swept sooner, to ask for 60 a second.
             ("factors view", app, open_factors, ".factors", "[data-factor=orientation]", 0.6),
             ("gr.Image, default events", (reference(studio), {}), None, None, "[type=range]", 1.5),
