@@ -203,6 +203,8 @@ def test_the_tab_fits_each_screen_with_the_usual_two_runs(visitor):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        told = page.locator(".lab .empty dl").bounding_box()
+        assert told["x"] > 0 and told["x"] + told["width"] < width
         box = page.locator(PLAY).bounding_box()
         assert box["y"] + box["height"] < height and box["width"] >= 44
 

@@ -24,7 +24,7 @@ def contact_sheet(
 ) -> Image.Image:
     """Rows of faces: the VAE's own pictures, the same with their details, and with drawn ones.
 
-    codes, details  (N, L), (N, S), usually posterior means
+    codes, details  (N, L) posterior means, (N, S) as of `Renderer.own_details`
     latents         below, a pair of rows each: the slider from -3 to 3, plain above sharp, of the
                     first face, then the second and so on
     labels          a line above each pair
