@@ -12,7 +12,9 @@ from betavae.renderer import loading
 from betavae.renderer.networks import GRID, DetailEncoder, Painter
 
 KNOWN = 256  # training faces whose details are kept, so that new ones can be drawn
-OWN_WIDTH = 0.75  # of the posterior's standard deviation, of a picture's own details
+# Of the posterior's standard deviation, of draws of details: of a picture's own, and of those that
+# are kept for other codes, which they fit less well: as wide, they have too much texture there.
+OWN_WIDTH, KNOWN_WIDTH = 0.75, 0.4
 SMALL_NOISE = -3.0  # added to log-variances: at the start details are told, not drowned
 
 
@@ -65,7 +67,11 @@ class Renderer(nn.Module):
         return self.read(images, self.plain(codes))
 
     def own_details(
-        self, images: Tensor, codes: Tensor, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        codes: Tensor,
+        generator: torch.Generator | None = None,
+        width: float = OWN_WIDTH,
     ) -> Tensor:
         """images (N, 3, 64, 64) in [0, 1] and their codes (N, L) -> details (N, S) to draw these
         very pictures with: a draw of q(s|x, c) that keeps a little nearer to its mean.
@@ -76,7 +82,7 @@ class Renderer(nn.Module):
         """
         posterior = self.details(images, codes)
         generator = generator or torch.Generator().manual_seed(0)
-        return posterior.mean.lerp(posterior.sample(generator), OWN_WIDTH)
+        return posterior.mean.lerp(posterior.sample(generator), width)
 
     def plain(self, codes: Tensor) -> Tensor:
         """The VAE's own picture, (N, 3, 64, 64) in [0, 1]."""
@@ -94,9 +100,11 @@ class Renderer(nn.Module):
     @torch.no_grad()
     def remember(self, images: Tensor) -> None:
         """Draw details from those of these pictures (N, 3, 64, 64), N <= KNOWN, from now on."""
-        parts = images.split(64)
-        found = torch.cat([self.details(some, self.vae.encode(some).mean).mean for some in parts])
-        self.known.copy_(found[torch.arange(KNOWN) % len(found)])
+        generator, found = torch.Generator().manual_seed(0), []
+        for some in images.split(64):
+            codes = self.vae.encode(some).mean
+            found.append(self.own_details(some, codes, generator, KNOWN_WIDTH))
+        self.known.copy_(torch.cat(found)[torch.arange(KNOWN) % len(images)])
 
     def own_parameters(self) -> list[nn.Parameter]:
         """What is trained: all but the VAE."""
