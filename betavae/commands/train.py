@@ -19,7 +19,7 @@ from betavae.data import DATA_SETS
 from betavae.model import ARCHITECTURES
 from betavae.objectives import OBJECTIVES
 from betavae.training import checkpoints
-from betavae.training.config import OPTIMISERS, TrainingConfig, config_from
+from betavae.training.config import FALLS_FROM, OPTIMISERS, TrainingConfig, config_from
 from betavae.training.fitting import scaled, steps_in
 from betavae.training.loop import train
 from betavae.training.monitor import Pace
@@ -88,8 +88,8 @@ def add(commands) -> None:
     option(
         "--falling",
         type=int,
-        help="steps in which KL's weight falls from 150 to the objective's, before the objective "
-        "begins (0: it has its own from the start)",
+        help=f"steps in which KL's weight falls from {FALLS_FROM:g} to the objective's; 0: "
+        "it has its own from the start",
     )
     option("--precision", choices=("auto", "fp32", "bf16"), help="auto takes the faster one (auto)")
     option(

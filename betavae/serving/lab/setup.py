@@ -65,7 +65,7 @@ RECIPE: dict[str, Any] = {
     "decay": "cosine",
 }
 STEPS = 4000  # of a run, where nothing is known of this machine's speed; then scaled to it
-FALL = 0.8  # of the steps: KL's weight falls from 150 to the objective's
+FALL = 0.8  # of the steps: KL's weight falls from FALLS_FROM to the objective's
 GROWS = 0.6  # of the steps of the objective `capacity`: until C has its full size
 DEFAULTS = {"latents": 6, "seed": 2, "seconds": 90, "learning_rate": RATE.start}
 
@@ -81,7 +81,7 @@ class Setup:
     learning_rate: float
     seed: int
     seconds: float
-    falls: bool = False  # KL's weight, from 150
+    falls: bool = False  # KL's weight, from FALLS_FROM
 
     @property
     def title(self) -> str:
