@@ -76,8 +76,8 @@ class Renderer(nn.Module):
         """images (N, 3, 64, 64) in [0, 1] and their codes (N, L) -> details (N, S) to draw these
         very pictures with: a draw of q(s|x, c) that keeps a little nearer to its mean.
 
-        The mean itself is no detail that a picture has: the painter, which learned from draws,
-        makes something smoother and stranger of it, twice as far from real faces in features.
+        The mean itself is no detail that a picture has. The painter learned from draws, and what it
+        makes of the mean is further from real faces.
         Without a generator (on the CPU) a picture gets the same draw each time.
         """
         posterior = self.details(images, codes)
