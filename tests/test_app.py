@@ -319,7 +319,7 @@ class TestCompare:
         page.wait_for_selector("#factors .model canvas")
         open_section(page, "every")
         page.wait_for_function("document.querySelector('#every').innerText.includes('MIG')")
-        for name in ("shapes2d-vae", "shapes2d-beta-tcvae-grown"):
+        for name in ("shapes2d-vae", "shapes2d-beta-vae-grown"):
             bundle = bundles.load(name)
             called = page.get_by_role("rowheader", name=bundle.title, exact=True)
             row = page.locator("#every tr", has=called).inner_text()

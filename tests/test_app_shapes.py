@@ -20,7 +20,7 @@ from betavae.serving.studio import Studio
 from betavae.ui.live.factors import code_of_factors
 from betavae.ui.tabs.results import measured_again
 
-NAMES = ["shapes2d-vae", "shapes2d-beta-tcvae-grown"]  # what a visitor sees first
+NAMES = ["shapes2d-vae", "shapes2d-beta-vae-grown"]  # what a visitor sees first
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from betavae.ui.parts import paste
 from betavae.ui.parts.face import take_apart
 
 STATUS = "document.querySelector('.status').textContent"
-SHAPES = "shapes2d-beta-tcvae-grown"
+SHAPES = "shapes2d-beta-vae-grown"
 
 
 @pytest.fixture

@@ -369,14 +369,14 @@ def test_shapes_have_all_of_it(page):
     page.locator("#data").get_by_label("2D shapes").click()
     page.wait_for_selector("canvas[data-model=shapes2d-vae]")
     settle(page)
-    panel = page.locator("section[data-sheet=shapes2d-beta-tcvae-grown]")
+    panel = page.locator("section[data-sheet=shapes2d-beta-vae-grown]")
     labels = [text.lower() for text in panel.locator("label").all_inner_texts()]
     assert any("across" in text and "left ↔ right" in text for text in labels)
-    before = pixels(page, "shapes2d-beta-tcvae-grown")
+    before = pixels(page, "shapes2d-beta-vae-grown")
     panel.locator(SLIDER).first.focus()
     press(page, "End")
     settle(page)
-    assert np.abs(pixels(page, "shapes2d-beta-tcvae-grown") - before).mean() > 1
+    assert np.abs(pixels(page, "shapes2d-beta-vae-grown") - before).mean() > 1
     press(page, "u")
     settle(page)
-    until(page, lambda: np.abs(pixels(page, "shapes2d-beta-tcvae-grown") - before).mean() < 0.5)
+    until(page, lambda: np.abs(pixels(page, "shapes2d-beta-vae-grown") - before).mean() < 0.5)

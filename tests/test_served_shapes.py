@@ -17,7 +17,7 @@ from betavae.data import Shapes2D
 from betavae.metrics.reconstruction import validate
 from betavae.metrics.shapes import ROUNDING
 
-PAIRED = ("shapes2d-vae", "shapes2d-beta-vae", "shapes2d-beta-tcvae-grown")
+PAIRED = ("shapes2d-vae", "shapes2d-beta-vae", "shapes2d-beta-vae-grown")
 SERVED = [name for name in bundles.names() if name.startswith("shapes2d-")]
 
 

@@ -203,7 +203,7 @@ def _second(folder: Path) -> str:
 def served_order(name: str) -> tuple[int, str]:
     """The paper's pair first, the VAE before the β-VAE: what the others are compared with."""
     objective = name.partition("-")[2]  # of "celeba-beta-vae"
-    return {"vae": 0, "beta-vae": 1}.get(objective, 2), name
+    return {"vae": 0, "beta-vae": 1, "beta-vae-grown": 1}.get(objective, 2), name
 
 
 def pair_latents(one: Tensor, other: Tensor) -> list[tuple[int, float]]:

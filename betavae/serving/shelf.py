@@ -79,13 +79,11 @@ class Shelf:
         return self.pair(next(iter(self.families), ""))
 
     def pair(self, family: str) -> list[str]:
-        """The two models of a family that are shown first: the paper's; of 2D shapes the VAE and
-        the model with the best FactorVAE score, so that the difference is seen at once."""
+        """The two models of a family that are shown first: the VAE and the β-VAE, the one whose
+        code grew where there is one, so that the difference is seen at once."""
         names = self.families.get(family, [])
-        scores = {name: self.bundles[name].metrics["scores"] for name in names[1:]}
-        known = [name for name in scores if "factor-vae" in scores[name]]
-        best = max(known, key=lambda name: scores[name]["factor-vae"], default=None)
-        return [names[0], best] if best else names[:2]
+        grown = [name for name in names[1:] if name.endswith("-beta-vae-grown")]
+        return [*names[:1], *(grown or names[1:])[:1]]
 
     def beta_vae(self, names: list[str]) -> str | None:
         """The paper's own among `names`, which others are judged by and which is offered first."""
