@@ -250,7 +250,7 @@ class TestTraining:
     def test_choosing_a_bundle_shows_its_commands(self, page):
         page.get_by_role("tab", name="Results").click()
         page.locator("#history-bundle input").click()
-        page.get_by_role("option", name="2D shapes: β-VAE (β = 4)").click()
+        page.get_by_role("option", name="2D shapes: β-VAE (β = 4)", exact=True).click()
         page.wait_for_function(
             "document.querySelector('#commands').innerText.includes('train shapes2d')"
         )
