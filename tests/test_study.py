@@ -20,6 +20,7 @@ from betavae.study import summary as summary_module
 from betavae.study.earlier import added
 from betavae.study.kinds import kind, who
 from betavae.study.protocols import NOTE
+from betavae.study.recipes import publish_command, train_command
 from betavae.study.score import CODES, SCORES, read_bundle, read_runs
 from betavae.study.summary import choose_run, measure_baselines, spread, summarise
 from betavae.study.table import markdown, read_study, table_text
@@ -278,6 +279,20 @@ def test_a_longer_training_stands_beside_the_usual_one(three_seeds, tmp_path):
         point["pictures"] = 256_000
     plots.rate_distortion(both, tmp_path / "plain.png")
     assert (tmp_path / "edged.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
+
+
+def test_a_model_of_every_beta_is_a_kind_of_its_own_and_is_made_by_train(three_seeds):
+    one = read_runs(three_seeds)[0]["config"]
+    every = one | {"betas": [0.5, 64.0]}
+    assert kind(every) != kind(one) and kind(every).endswith("-betas0.5-64")
+    made = {"training": every, "data": {"name": "shapes2d"}}
+    assert train_command("any", every).startswith("python -m betavae train shapes2d --objective")
+    assert "--betas 0.5 64" in train_command("any", every)
+    published = "python -m betavae publish runs/any --to weights/any"
+    assert publish_command("any", made) == published
+    assert publish_command("any", made | {"data": {"name": "celeba"}}) == published.replace(
+        "runs/any", "runs/any --data DATA"
+    )
 
 
 def test_a_grown_model_stands_apart_from_the_papers(three_seeds):

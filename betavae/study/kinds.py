@@ -28,6 +28,8 @@ def kind(config: dict[str, Any]) -> str:
     """Network, objective, its settings, how it grew if it did, and the length of longer runs:
     "conv-beta-vae-beta4", "conv-beta-vae-beta4-growth3000-1280k" for 1,280,000 pictures."""
     parts = [config["architecture"], weighted(config)]
+    if config.get("betas"):
+        parts.append("betas" + "-".join(f"{beta:g}" for beta in config["betas"]))
     if config.get("growth"):
         parts.append(f"growth{config['growth']}")
     if config.get("falling"):

@@ -28,8 +28,8 @@ def grid_command(row: dict[str, Any], seeds: list[int]) -> str:
 
 
 def train_command(name: str, training: dict[str, Any]) -> str:
-    """Trains the run of a bundle of faces, with this machine's fastest precision."""
-    words = ["python -m betavae train celeba --data DATA"]
+    """Trains the run of one bundle, with this machine's fastest precision."""
+    words = [f"python -m betavae train {training['data']}{_pictures(training['data'])}"]
     words += _objective(training["objective"], training["objective_settings"])
     words += _flags(training)
     default = TrainingConfig()
@@ -41,12 +41,16 @@ def train_command(name: str, training: dict[str, Any]) -> str:
 
 def publish_command(name: str, config: dict[str, Any]) -> str:
     """Packages the bundle `name`: of 2D shapes the run of the grid, or the seed to be chosen."""
-    training = config["training"]
-    if config["data"]["name"] == "celeba":
-        return f"python -m betavae publish runs/{name} --data DATA --to weights/{name}"
+    training, data = config["training"], config["data"]["name"]
+    if data == "celeba" or training.get("betas"):  # no run of a grid
+        return f"python -m betavae publish runs/{name}{_pictures(data)} --to weights/{name}"
     seed = "" if "selection" in config else f"-seed{training['seed']}"
     run = f"runs/shapes2d/{kind(training)}{seed}"
     return f"python -m betavae publish {run} --to weights/{name}"
+
+
+def _pictures(data: str) -> str:
+    return " --data DATA" if data == "celeba" else ""
 
 
 def _objective(name: str, values: dict[str, float]) -> list[str]:

@@ -143,7 +143,10 @@ def _shapes(folder: Path) -> dict[str, Any]:
         "table": markdown(study),
         "long_table": _long_table(study["models"], served, measured),
         "grid_commands": [grid_command(row, row["seeds"]) for row in study["models"]],
-        "publish_commands": [publish_command(name, c) for name, c in bundles.items()],
+        "publish_commands": [
+            *(train_command(n, c["training"]) for n, c in bundles.items() if c.get("betas")),
+            *(publish_command(name, config) for name, config in bundles.items()),
+        ],
     }
 
 
