@@ -23,10 +23,11 @@ from betavae.metrics.sliders import (
     swapped_correlation,
 )
 from betavae.renderer import Renderer
+from betavae.renderer.renderer import OWN_WIDTH
 
 PROTOCOL = (
     "posterior means of the whole validation split, drawn plain, with a face's own details (one "
-    "draw of their posterior, at 0.75 of its width) and with those of a training face drawn at "
+    f"draw of their posterior, at {OWN_WIDTH:g} of its width) and with those of a training face drawn at "
     "random; detail: variance of the Laplacian of the luma, as a share of the pictures'; likeness: "
     "distances to training pictures in the features of a network trained on them to tell CelebA's "
     "attributes (not Inception's, which could not be had: these figures compare with each other "
