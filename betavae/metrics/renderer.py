@@ -27,12 +27,12 @@ from betavae.renderer.renderer import OWN_WIDTH
 
 PROTOCOL = (
     "posterior means of the whole validation split, drawn plain, with a face's own details (one "
-    f"draw of their posterior, at {OWN_WIDTH:g} of its width) and with those of a training face drawn at "
-    "random; detail: variance of the Laplacian of the luma, as a share of the pictures'; likeness: "
-    "distances to training pictures in the features of a network trained on them to tell CelebA's "
-    "attributes (not Inception's, which could not be had: these figures compare with each other "
-    "alone); sliders: correlation of the code read back from the picture with the code it was "
-    "drawn from, per active latent"
+    f"draw of their posterior, at {OWN_WIDTH:g} of its width) and with those of a training face "
+    "drawn at random; detail: variance of the Laplacian of the luma, as a share of the pictures'; "
+    "likeness: distances to training pictures in the features of a network trained on them to "
+    "tell CelebA's attributes (not Inception's, which could not be had: these figures compare "
+    "with each other alone); sliders: correlation of the code read back from the picture with the "
+    "code it was drawn from, per active latent"
 )
 LIKENESS_PICTURES = 8192  # of the training split
 MOVED_FACES, STRIP_FACES, STRIP_FRAMES = 96, 6, 25
