@@ -73,8 +73,9 @@ async def show_mean(page) -> None:
 
 
 async def train_beside(page) -> None:
-    """Another page of the same browser, and with it the training, ends with this one."""
-    other = await page.context.new_page()
+    """In another page of the same browser, which ends with this one."""
+    other = await page.context.browser.new_page()
+    page.once("close", lambda _: asyncio.ensure_future(other.close()))
     await other.goto(f"{page.url}?tab=train&seconds=300")
     await other.locator("#lab-play").click(timeout=60_000)
     running = "document.querySelector('.lab')?.dataset.state === 'running'"
