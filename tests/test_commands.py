@@ -134,10 +134,8 @@ def test_some_scores_are_measured_again_and_the_others_stay(tmp_path, capsys, mo
     assert kept["tolerance"] == before["tolerance"]
     assert set(kept["tolerances_kept"]) >= {"mig", "factor-vae"}
     card = (copy / "README.md").read_text(encoding="utf-8")
-    assert (
-        "Measured again, by code version" in card
-        and "tolerances of `dci`, `factor-vae`, `mig`" in card
-    )
+    assert "Measured again, by code version" in card
+    assert "tolerances of `factor-vae`, `mig`" in card
     assert cli.main(words) == 0
     found = json.loads(path.read_bytes())
     assert not {"mig", "factor-vae"} & set(found["tolerances_kept"])

@@ -18,11 +18,12 @@ from betavae.metrics.reconstruction import validate
 from betavae.metrics.shapes import ROUNDING
 
 PAIRED = ("shapes2d-vae", "shapes2d-beta-vae", "shapes2d-beta-vae-grown")
+REDRAWN = "shapes2d-beta-tcvae"
 SERVED = [name for name in bundles.names() if name.startswith("shapes2d-")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "seed"), [*((name, 0) for name in SERVED), (SERVED[0], 5)])
+@pytest.mark.parametrize(("name", "seed"), [*((name, 0) for name in SERVED), (REDRAWN, 5)])
 def test_a_served_bundle_reproduces_its_stored_scores(name, seed):
     """With the card's seed, and one with another: within the error that the card states.
 

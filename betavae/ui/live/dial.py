@@ -24,14 +24,19 @@ def describe_dial(bundle: Bundle) -> dict[str, Any]:
             {
                 "beta": point["beta"],
                 "kl": point["kl"],
-                "mean": point["psnr_mean"],
-                "sample": point["psnr_sample"],
+                "mean": round(point["psnr_mean"], 3),
+                "sample": round(point["psnr_sample"], 3),
                 **{key: point[name] for key, name in SCORES.items() if name in point},
-                "kls": [round(value, 3) for value in point["kl_per_latent"]],
+                "kls": [_short(value) for value in point["kl_per_latent"]],
             }
             for point in points
         ],
     }
+
+
+def _short(nats: float) -> float:
+    """Three digits, and no more than three behind the point: the page holds hundreds of them."""
+    return float(f"{round(nats, 3):.3g}")
 
 
 def betas_of(studio: Studio, request: dict) -> dict[str, float]:
