@@ -23,7 +23,7 @@ from betavae.metrics.sliders import (
     swapped_correlation,
 )
 from betavae.renderer import Renderer
-from betavae.renderer.renderer import OWN_WIDTH
+from betavae.renderer.renderer import OWN_WIDTH, drawn_near
 
 PROTOCOL = (
     "posterior means of the whole validation split, drawn plain, with a face's own details (one "
@@ -98,7 +98,8 @@ def _draw_all(renderer: Renderer, validation, generator: torch.Generator):
     for chunk in torch.arange(len(validation)).split(BATCH):
         images = validation.batch(chunk).float() / 255
         posterior = renderer.vae.encode(images)
-        own = renderer.own_details(images, posterior.mean, generator)
+        read = renderer.details(images, posterior.mean)
+        own = drawn_near(read, OWN_WIDTH, generator)
         for name, value in {
             "images": images,
             "plain": renderer.plain(posterior.mean),
@@ -109,7 +110,7 @@ def _draw_all(renderer: Renderer, validation, generator: torch.Generator):
         codes.append(posterior.mean)
         kl.append(posterior.kl())
         details.append(own)
-        nats.append(renderer.details(images, posterior.mean).kl().sum(1))
+        nats.append(read.kl().sum(1))
     whole = {name: torch.cat(values) for name, values in drawings.items()}
     mean_kl, detail_kl = torch.cat(kl).mean(0), torch.cat(nats).mean().item()
     return whole, torch.cat(codes), mean_kl, torch.cat(details), detail_kl

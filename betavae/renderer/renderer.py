@@ -18,6 +18,15 @@ OWN_WIDTH, KNOWN_WIDTH = 0.75, 0.4
 SMALL_NOISE = -3.0  # added to log-variances: at the start details are told, not drowned
 
 
+def drawn_near(
+    posterior: Posterior, width: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """A draw of details (N, S), `width` times as far from the mean as usual; without a generator
+    the same one each time."""
+    generator = generator or torch.Generator().manual_seed(0)
+    return posterior.mean.lerp(posterior.sample(generator), width)
+
+
 class Renderer(nn.Module):
     """R(c, s) = b + what the painter adds, where b = the mean of p(x|c), the VAE's own picture.
 
@@ -67,11 +76,7 @@ class Renderer(nn.Module):
         return self.read(images, self.plain(codes))
 
     def own_details(
-        self,
-        images: Tensor,
-        codes: Tensor,
-        generator: torch.Generator | None = None,
-        width: float = OWN_WIDTH,
+        self, images: Tensor, codes: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """images (N, 3, 64, 64) in [0, 1] and their codes (N, L) -> details (N, S) to draw these
         very pictures with: a draw of q(s|x, c) that keeps a little nearer to its mean.
@@ -80,9 +85,7 @@ class Renderer(nn.Module):
         makes of the mean is further from real faces.
         Without a generator (on the CPU) a picture gets the same draw each time.
         """
-        posterior = self.details(images, codes)
-        generator = generator or torch.Generator().manual_seed(0)
-        return posterior.mean.lerp(posterior.sample(generator), width)
+        return drawn_near(self.details(images, codes), OWN_WIDTH, generator)
 
     def plain(self, codes: Tensor) -> Tensor:
         """The VAE's own picture, (N, 3, 64, 64) in [0, 1]."""
@@ -102,8 +105,8 @@ class Renderer(nn.Module):
         """Draw details from those of these pictures (N, 3, 64, 64), N <= KNOWN, from now on."""
         generator, found = torch.Generator().manual_seed(0), []
         for some in images.split(64):
-            codes = self.vae.encode(some).mean
-            found.append(self.own_details(some, codes, generator, KNOWN_WIDTH))
+            posterior = self.details(some, self.vae.encode(some).mean)
+            found.append(drawn_near(posterior, KNOWN_WIDTH, generator))
         self.known.copy_(torch.cat(found)[torch.arange(KNOWN) % len(images)])
 
     def own_parameters(self) -> list[nn.Parameter]:
