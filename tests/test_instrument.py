@@ -109,11 +109,11 @@ class TestOneScreen:
         until(page, lambda: names[3].lower() in lens.inner_text().lower())
         page.wait_for_timeout(600)
         strip = self.frames(lens.locator(".strip"))
-        latent = bundles.load(BETA).active[3].index
         code = code_on_page(page).repeat(7, 1)
-        code[:, latent] = torch.linspace(-3, 3, 7)
-        expected = np.hstack([np.asarray(decoded(page, row), float) for row in code])
-        assert np.abs(strip - expected).mean() < 4  # WebP, of pictures full of detail
+        expected, other = (self.drawn(page, code, position) for position in (3, 2))
+        # WebP blurs pictures full of detail; another latent's strip is ten times as far.
+        near = np.abs(expected - other).mean() / 5
+        assert np.abs(strip - expected).mean() < near
         page.get_by_role("button", name="View").click()
         page.get_by_label("Show all previews").check()
         under = rows.nth(3).locator(".strip")
@@ -121,14 +121,15 @@ class TestOneScreen:
             "s => getComputedStyle(s).getPropertyValue('--columns') == 7",
             arg=under.element_handle(),
         )
-        assert np.abs(self.frames(under) - strip).mean() < 3
+        assert np.abs(self.frames(under) - expected).mean() < near
         # It lies where the style sheet puts it: the same is seen on the screen. By means of 4x4
         # pixels, because hair drawn at another size differs in each of them.
         page.keyboard.press("Escape")
         under.scroll_into_view_if_needed()
         seen = Image.open(io.BytesIO(under.screenshot())).convert("RGB")
         means = np.asarray(seen.resize((112, 16), Image.Resampling.BOX), float)
-        assert np.abs(means - strip.reshape(16, 4, 112, 4, 3).mean((1, 3))).mean() < 8
+        expected, other = (s.reshape(16, 4, 112, 4, 3).mean((1, 3)) for s in (expected, other))
+        assert np.abs(means - expected).mean() < np.abs(means - other).mean() / 3
 
     def test_thumbnails_are_the_ends_from_here_when_the_hand_rests(self, page):
         reset(page)
@@ -143,6 +144,13 @@ class TestOneScreen:
             expected = np.asarray(decoded(page, code), float)
             thumb = page.locator(f"section[aria-label*='β = 250'] .thumb.{side}").nth(1)
             assert np.abs(self.frames(thumb) - expected).mean() < 3
+
+    @staticmethod
+    def drawn(page, code: torch.Tensor, position: int) -> np.ndarray:
+        """Seven pictures of `code` (7, L) with one active latent from end to end, RGB."""
+        code = code.clone()
+        code[:, bundles.load(BETA).active[position].index] = torch.linspace(-3, 3, len(code))
+        return np.hstack([np.asarray(decoded(page, row), float) for row in code])
 
     @staticmethod
     def frames(node) -> np.ndarray:
