@@ -125,7 +125,7 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"{training['steps_done']:,} steps of {training['batch_size']} pictures, with seed "
         f"{training['seed']} and code version `{config['code_version']}`. Training took "
         f"{config['seconds'] / 60:.0f} minutes on one CPU core or on faster "
-        f"hardware.{_beta_norm(config)}{_growth(training)}",
+        f"hardware.{_beta_norm(config)}{_growth(training)}{_angles(training)}",
         *_selection(config),
     ]
 
@@ -152,6 +152,18 @@ def _growth(training: dict[str, Any]) -> str:
         f"{steps:,} steps with the KL divergence alone, whose weight β fell to 1, and for "
         f"{steps:,} steps with the objective. Then {most} started again, with {steps:,} steps of "
         f"the KL divergence alone. The remaining steps had the objective.{''.join(more)}"
+    )
+
+
+def _angles(training: dict[str, Any]) -> str:
+    count = training.get("angles")  # earlier runs do not say
+    if not count:
+        return ""
+    which = "The last latent is an angle" if count == 1 else f"The last {count} latents are angles"
+    when = ", closed until the first of the unused latents started" if training["growth"] else ""
+    return (
+        f" {which} (`betavae/model/angles.py`){when}: in radians, so that what turns has no seam, "
+        "with a uniform prior."
     )
 
 
@@ -244,7 +256,7 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += ["--betas", *(f"{beta:g}" for beta in training["betas"])]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    growth = [name for name in ("growth", "falling") if training.get(name)]  # earlier: neither
+    growth = [name for name in ("growth", "falling", "angles") if training.get(name)]  # or none
     for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     if fresh_rounds(training):

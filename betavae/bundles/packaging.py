@@ -247,6 +247,7 @@ def _config(model, config: TrainingConfig, state, folder, training, validation) 
         "latents": config.latents,
         "likelihood": config.likelihood,
         **({"betas": list(config.betas), "beta": config.shown_beta} if config.betas else {}),
+        **({"angles": config.angles} if config.angles else {}),
         "title": title(state["config"]),
         "weights_sha256": digest(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -86,6 +86,11 @@ def add(commands) -> None:
         help="with --growth: how many unused latents start again, for each round (one round, all)",
     )
     option(
+        "--angles",
+        type=int,
+        help="how many of the latents, the last ones, are angles: see betavae/model/angles.py (0)",
+    )
+    option(
         "--falling",
         type=int,
         help=f"steps in which KL's weight falls from {FALLS_FROM:g} to the objective's; 0: "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from betavae.model.angles import AnglesIn, AnglesOut
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
@@ -41,6 +44,7 @@ class VAE(
     channels      1 or 3 picture channels; pictures are 64x64
     latents       L, the size of the code
     likelihood    "gaussian" (faces) or "bernoulli" (2D shapes)
+    angles        how many of the latents, the last ones, are angles: see betavae/model/angles.py
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class VAE(
         channels: int = 3,
         latents: int = 32,
         likelihood: str = "gaussian",
+        angles: int = 0,
     ):
         super().__init__()
         if architecture not in ARCHITECTURES:
@@ -59,8 +64,13 @@ class VAE(
             raise ValueError(
                 f"likelihood is {likelihood!r}; it must be one of {', '.join(LIKELIHOODS)}."
             )
-        self.channels, self.latents = channels, latents
-        self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents)
+        if not 0 <= angles <= latents:
+            raise ValueError(f"angles is {angles}; it must be from 0 to {latents}, all latents.")
+        self.channels, self.latents, self.angles = channels, latents, angles
+        self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents + angles)
+        if angles:
+            self.encoder.append(AnglesOut(angles))
+            self.decoder.insert(0, AnglesIn(angles))
         self.likelihood = LIKELIHOODS[likelihood]()
 
     def encode(self, images: Tensor) -> Posterior:
@@ -70,12 +80,20 @@ class VAE(
         """
         images = fitting(images, (self.channels, 64, 64), "encode takes pictures", self)
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
-        return Posterior(mean, log_variance)
+        return Posterior(mean, log_variance, self.angles)
 
     def decode(self, latents: Tensor) -> Likelihood:
         """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64). Raises ValueError as `encode`."""
         latents = fitting(latents, (self.latents,), "decode takes codes", self)
         return self.likelihood(self.decoder(latents).float())
+
+    def prior(self, noise: Tensor) -> Tensor:
+        """Codes (N, L) of p(z) from standard normal noise (N, L): itself, but for angles, which are
+        uniform over the circle."""
+        if not self.angles:
+            return noise
+        share = torch.special.ndtr(noise[:, -self.angles :])
+        return torch.cat([noise[:, : -self.angles], (2 * share - 1) * math.pi], dim=1)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Posterior, Likelihood]:
         """Encode, then decode the posterior mean, or the sample that standard normal noise (N, L)

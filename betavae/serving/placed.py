@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -71,7 +72,8 @@ class Placed:
     def encode(self, images: Tensor) -> Posterior:
         """images (N, C, 64, 64) in [0, 1] from the CPU -> q(z|x) on the CPU, in fp32."""
         posterior = self.vae.encode(images.to(self.device, non_blocking=True))
-        return Posterior(posterior.mean.cpu(), posterior.log_variance.cpu())
+        mean, log_variance = posterior.mean.cpu(), posterior.log_variance.cpu()
+        return replace(posterior, mean=mean, log_variance=log_variance)
 
     def reduce(self, codes: Tensor) -> None:
         """Decode in the first of `REDUCED` whose pictures of `codes` stay within a grey level."""

@@ -215,7 +215,8 @@ class Studio(Shelf):
         locked  {model: {latent: the value that it keeps}}
         """
         first = names[0]
-        code = torch.randn(self.bundles[first].vae.latents, generator=generator)
+        vae = self.bundles[first].vae
+        (code,) = vae.prior(torch.randn(1, vae.latents, generator=generator))
         return self.same_face(first, keeping(code, locked, first), names, locked)
 
     @torch.inference_mode()

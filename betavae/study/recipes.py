@@ -9,7 +9,16 @@ from betavae.study.kinds import is_long, kind
 from betavae.training.config import TrainingConfig, fresh_rounds
 
 # What decides a run, beside its objective, steps and seed.
-OPTIONS = ("architecture", "optimiser", "learning_rate", "warm_up", "decay", "growth", "falling")
+OPTIONS = (
+    "architecture",
+    "optimiser",
+    "learning_rate",
+    "warm_up",
+    "decay",
+    "growth",
+    "falling",
+    "angles",
+)
 EARLIER_LONG = "bf16"  # rows of before do not say their precision; the long ones had this
 
 

@@ -24,6 +24,7 @@ PRESSURE = 300.0  # KL's weight at the start of a run that grows: of 2D shapes n
 # its nats above 130 or so.
 FALLS_FROM = 150.0  # and of one that falls: not far above, as its steps are few
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
+WITH_ANGLES = ("vae", "beta-vae", "beta-tcvae")
 CHOICES = {
     "objective": tuple(OBJECTIVES),
     "architecture": tuple(ARCHITECTURES),
@@ -59,6 +60,7 @@ class TrainingConfig:
     growth: int = 0  # steps of each part in which the code grows: see betavae/training/growth.py
     falling: int = 0  # steps in which KL's weight falls from FALLS_FROM to what it is then
     fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
+    angles: int = 0  # how many of the latents, the last ones, are angles
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
@@ -106,12 +108,25 @@ class TrainingConfig:
                 f"fresh_latents is {told}; it must be 1 or more, and it is only for runs with "
                 "growth."
             )
+        if self.angles:
+            self._check_angles()
         if self.growth and self.objective == "capacity":
             raise ValueError("The objective capacity lets the code grow already: growth must be 0.")
         if self.falling:
             self._check_falling()
         if self.betas:
             self._check_betas()
+
+    def _check_angles(self) -> None:
+        if not 0 < self.angles <= self.latents:
+            raise ValueError(
+                f"angles is {self.angles}; it must be from 0 to {self.latents}, all latents."
+            )
+        if self.betas or self.objective not in WITH_ANGLES:
+            raise ValueError(
+                f"angles is for the objectives {', '.join(WITH_ANGLES)}, without betas: the others "
+                "compare latents as numbers on a line."
+            )
 
     def _check_falling(self) -> None:
         if self.growth or self.betas or self.objective == "capacity":
@@ -177,13 +192,15 @@ def title(config: dict[str, Any]) -> str:
     if config.get("betas"):  # earlier runs do not say
         low, high = config["betas"]
         return f"β-VAE, any β from {low:g} to {high:g}"
-    named = OBJECTIVES[config["objective"]].titled(config["objective_settings"])
-    if config.get("falling"):
-        return f"{named}, falling from {FALLS_FROM:g}"
-    if not config.get("growth"):  # earlier runs do not say
-        return named
-    by = ", then ".join(map(str, fresh_rounds(config)))
-    return f"{named}, grown by {by}" if by else f"{named}, grown"
+    parts = [OBJECTIVES[config["objective"]].titled(config["objective_settings"])]
+    if config.get("falling"):  # earlier runs say none of these
+        parts.append(f"falling from {FALLS_FROM:g}")
+    if config.get("growth"):
+        by = ", then ".join(map(str, fresh_rounds(config)))
+        parts.append(f"grown by {by}" if by else "grown")
+    if angles := config.get("angles"):
+        parts.append("with an angle" if angles == 1 else f"with {angles} angles")
+    return ", ".join(parts)
 
 
 def log_beta_norm(config: TrainingConfig) -> float | None:

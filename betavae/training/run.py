@@ -74,7 +74,9 @@ class Run:
         self.generator = torch.Generator().manual_seed(config.seed)  # fresh weights
         self.drawing = drawing(self.generator, processes.device)  # flips, noise
         self.step, self.seconds = 0, 0.0
-        self.closed: list[int] = []  # latents that tell nothing for good
+        # Latents that tell nothing for good, or, of one that grows, until its first fresh start.
+        self.closed = growth.closed_at_first(config)
+        growth.close(self.vae, self.closed)
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
         # What is still to be read and checked, (4,) a step: each read would stop a GPU's queue.
@@ -252,5 +254,5 @@ def new_model(config: TrainingConfig) -> VAE | MultiRateVAE:
     """Of one β, or of every one between two."""
     kind = (config.architecture, config.channels, config.latents, config.likelihood)
     if not config.betas:
-        return VAE(*kind)
+        return VAE(*kind, config.angles)
     return MultiRateVAE(*kind, config.betas, config.shown_beta)

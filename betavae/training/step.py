@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -79,5 +81,6 @@ def regulariser(
     if pressure is not None:
         return pressure * posterior.kl().sum(1).mean()
     mean, log_variance, z = map(run.processes.gather, (posterior.mean, posterior.log_variance, z))
-    value = objective(Posterior(mean, log_variance), z, run.step)
+    of_all = replace(posterior, mean=mean, log_variance=log_variance)
+    value = objective(of_all, z, run.step)
     return run.processes.count * value
