@@ -125,7 +125,7 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"{training['steps_done']:,} steps of {training['batch_size']} pictures, with seed "
         f"{training['seed']} and code version `{config['code_version']}`. Training took "
         f"{config['seconds'] / 60:.0f} minutes on one CPU core or on faster "
-        f"hardware.{_beta_norm(config)}{_growth(training)}{_angles(training)}",
+        f"hardware.{_beta_norm(config)}{_growth(training)}{_polar(config)}",
         *_selection(config),
     ]
 
@@ -155,15 +155,14 @@ def _growth(training: dict[str, Any]) -> str:
     )
 
 
-def _angles(training: dict[str, Any]) -> str:
-    count = training.get("angles")  # earlier runs do not say
-    if not count:
+def _polar(config: dict[str, Any]) -> str:
+    if not config.get("polar"):
         return ""
-    which = "The last latent is an angle" if count == 1 else f"The last {count} latents are angles"
-    when = ", closed until the first of the unused latents started" if training["growth"] else ""
+    distance, angle = config["polar"]
+    step = config["training"]["polar"]
     return (
-        f" {which} (`betavae/model/angles.py`){when}: in radians, so that what turns has no seam, "
-        "with a uniform prior."
+        f" After step {step:,} latents z{distance} and z{angle}, which turned together, became polar coordinates: a distance, and an angle in radians "
+        "(`betavae/model/polar.py`, `betavae/training/turning.py`)."
     )
 
 
@@ -256,7 +255,7 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += ["--betas", *(f"{beta:g}" for beta in training["betas"])]
     for option in ("architecture", "latents", "steps", "batch_size", "optimiser", "learning_rate"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
-    growth = [name for name in ("growth", "falling", "angles") if training.get(name)]  # or none
+    growth = [name for name in ("growth", "falling", "polar") if training.get(name)]  # or none
     for option in ("warm_up", "decay", *growth, "precision", "memory_format", "seed"):
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     if fresh_rounds(training):

@@ -66,7 +66,7 @@ def package(
             "package. Go on with train --resume."
         )
     config = TrainingConfig(**state["config"])
-    model = new_model(config)
+    model = new_model(config, state.get("polar"))  # earlier ones do not say
     model.load_state_dict(state["vae"])
     with written_whole(folder) as part:
         vae = _fill(part, model.eval(), config, state, training, validation, selection)
@@ -247,7 +247,7 @@ def _config(model, config: TrainingConfig, state, folder, training, validation) 
         "latents": config.latents,
         "likelihood": config.likelihood,
         **({"betas": list(config.betas), "beta": config.shown_beta} if config.betas else {}),
-        **({"angles": config.angles} if config.angles else {}),
+        **({"polar": list(state["polar"])} if state.get("polar") else {}),
         "title": title(state["config"]),
         "weights_sha256": digest(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -56,7 +56,7 @@ def add(commands) -> None:
         nargs="+",
         help="how many unused latents start again, for each round (one round, all)",
     )
-    option("--angles", type=int, help="how many of the latents, the last ones, are angles (0)")
+    option("--polar", type=int, help="after this step two latents become polar coordinates (0)")
     option("--precision", choices=("auto", "fp32", "bf16"))
     option("--memory-format", choices=("auto", "channels_last", "contiguous"))
 

@@ -86,9 +86,10 @@ def add(commands) -> None:
         help="with --growth: how many unused latents start again, for each round (one round, all)",
     )
     option(
-        "--angles",
+        "--polar",
         type=int,
-        help="how many of the latents, the last ones, are angles: see betavae/model/angles.py (0)",
+        help="after this step two latents become polar coordinates, a distance and an angle: see "
+        "betavae/training/turning.py (0: never)",
     )
     option(
         "--falling",

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from betavae.model.angles import kl_from_uniform
+from betavae.model.polar import kl_from_uniform
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """q(z|x) = N(mean, exp(log_variance)), both (N, L); of the last `angles` latents, wrapped round
-    the circle."""
+    """q(z|x) = N(mean, exp(log_variance)), both (N, L); of the latent `angle`, where there is one,
+    wrapped round the circle."""
 
     mean: Tensor
     log_variance: Tensor
-    angles: int = 0
+    angle: int | None = None
 
     def reparameterise(self, noise: Tensor) -> Tensor:
         """z = μ + σ ε for standard normal ε (N, L) (Kingma & Welling 2014, section 2.4)."""
@@ -32,10 +32,10 @@ class Posterior:
         """KL(q(z|x) || p(z)) per picture and latent, (N, L), in nats: p is N(0, 1) (ibid., appendix
         B), and of an angle uniform."""
         kl = (self.mean.square() + self.log_variance.exp() - self.log_variance - 1) / 2
-        if not self.angles:
+        if self.angle is None:
             return kl
-        angles = kl_from_uniform(self.log_variance[:, -self.angles :])
-        return torch.cat([kl[:, : -self.angles], angles], dim=1)
+        angle = kl_from_uniform(self.log_variance[:, self.angle])
+        return torch.cat([kl[:, : self.angle], angle[:, None], kl[:, self.angle + 1 :]], dim=1)
 
 
 def conv_encoder(channels: int, latents: int, widths: tuple[int, ...], hidden: int) -> nn.Module:

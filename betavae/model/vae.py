@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from betavae.model.angles import AnglesIn, AnglesOut
 from betavae.model.decoders import conv_decoder, mlp_decoder
 from betavae.model.encoders import Posterior, conv_encoder, mlp_encoder
 from betavae.model.likelihoods import LIKELIHOODS, Likelihood
+from betavae.model.polar import PolarIn, PolarOut
 from betavae.model.pretrained import Pretrained, WeightsError
 
 # name -> (encoder, decoder) for (channels, latents); `conv` and `mlp` are the paper's Table 1;
@@ -44,7 +44,8 @@ class VAE(
     channels      1 or 3 picture channels; pictures are 64x64
     latents       L, the size of the code
     likelihood    "gaussian" (faces) or "bernoulli" (2D shapes)
-    angles        how many of the latents, the last ones, are angles: see betavae/model/angles.py
+    polar         two latents that are polar coordinates, a distance and an angle: see
+                  betavae/model/polar.py
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class VAE(
         channels: int = 3,
         latents: int = 32,
         likelihood: str = "gaussian",
-        angles: int = 0,
+        polar: tuple[int, int] | None = None,
     ):
         super().__init__()
         if architecture not in ARCHITECTURES:
@@ -64,13 +65,10 @@ class VAE(
             raise ValueError(
                 f"likelihood is {likelihood!r}; it must be one of {', '.join(LIKELIHOODS)}."
             )
-        if not 0 <= angles <= latents:
-            raise ValueError(f"angles is {angles}; it must be from 0 to {latents}, all latents.")
-        self.channels, self.latents, self.angles = channels, latents, angles
-        self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents + angles)
-        if angles:
-            self.encoder.append(AnglesOut(angles))
-            self.decoder.insert(0, AnglesIn(angles))
+        self.channels, self.latents, self.polar = channels, latents, None
+        self.encoder, self.decoder = ARCHITECTURES[architecture](channels, latents)
+        if polar:
+            self.make_polar(polar)
         self.likelihood = LIKELIHOODS[likelihood]()
 
     def encode(self, images: Tensor) -> Posterior:
@@ -80,7 +78,7 @@ class VAE(
         """
         images = fitting(images, (self.channels, 64, 64), "encode takes pictures", self)
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
-        return Posterior(mean, log_variance, self.angles)
+        return Posterior(mean, log_variance, self.polar and self.polar[1])
 
     def decode(self, latents: Tensor) -> Likelihood:
         """latents (N, L) -> p(x|z) over pictures (N, C, 64, 64). Raises ValueError as `encode`."""
@@ -88,12 +86,23 @@ class VAE(
         return self.likelihood(self.decoder(latents).float())
 
     def prior(self, noise: Tensor) -> Tensor:
-        """Codes (N, L) of p(z) from standard normal noise (N, L): itself, but for angles, which are
-        uniform over the circle."""
-        if not self.angles:
-            return noise
-        share = torch.special.ndtr(noise[:, -self.angles :])
-        return torch.cat([noise[:, : -self.angles], (2 * share - 1) * math.pi], dim=1)
+        """Codes (N, L) of p(z) from standard normal noise (N, L): the noise itself, but for an angle,
+        which is uniform over the circle."""
+        codes = noise.clone()
+        if self.polar:
+            share = torch.special.ndtr(noise[:, self.polar[1]])
+            codes[:, self.polar[1]] = (2 * share - 1) * math.pi
+        return codes
+
+    def make_polar(self, pair: tuple[int, int]) -> None:
+        """From now on these two latents are a distance and an angle; every picture of a posterior
+        mean stays as it was. Raises ValueError for what is no pair of its latents."""
+        pair = tuple(pair)
+        if self.polar or len(set(pair)) != 2 or not all(0 <= k < self.latents for k in pair):
+            raise ValueError(f"polar is {pair}; it must be two of {self.latents} latents, once.")
+        self.polar = pair
+        self.encoder.append(PolarOut(pair))
+        self.decoder.insert(0, PolarIn(pair))
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Posterior, Likelihood]:
         """Encode, then decode the posterior mean, or the sample that standard normal noise (N, L)

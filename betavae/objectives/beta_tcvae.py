@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from betavae.model import Posterior
-from betavae.model.angles import LOG_CIRCLE, wrapped_log_density
+from betavae.model.polar import LOG_CIRCLE, wrapped_log_density
 from betavae.objectives.base import Objective
 
 
@@ -52,7 +52,7 @@ class BetaTCVAE(Objective):
         log_q_zx = densities.diagonal().sum(0)  # the diagonal comes last: (L, N) -> (N,)
         log_q_z = (densities.sum(2) + weights).logsumexp(1)
         log_product = (densities + weights[:, :, None]).logsumexp(1).sum(1)
-        log_p_z = log_prior(z, posterior.angles).sum(1)
+        log_p_z = log_prior(z, posterior.angle).sum(1)
         return (
             (log_q_zx - log_q_z).mean(),
             (log_q_z - log_product).mean(),
@@ -79,23 +79,18 @@ class BetaTCVAE(Objective):
 
 def pairwise_log_density(posterior: Posterior, z: Tensor) -> Tensor:
     """log q(z_il | x_j) for every sample i, picture j and latent l: (N, N, L)."""
-    log_variance, lines = posterior.log_variance[None], z.shape[1] - posterior.angles
-    away = z[:, None] - posterior.mean[None]
-    on_lines = normal_log_density(away[..., :lines], log_variance[..., :lines])
-    if not posterior.angles:
-        return on_lines
-    angles = wrapped_log_density(away[..., lines:], log_variance[..., lines:])
-    return torch.cat([on_lines, angles], dim=2)
+    mean, log_variance = posterior.mean[None], posterior.log_variance[None]
+    away = z[:, None] - mean
+    densities = -(away.square() / log_variance.exp() + log_variance + LOG_CIRCLE) / 2
+    if (k := posterior.angle) is None:
+        return densities
+    angle = wrapped_log_density(away[..., k], log_variance[..., k])
+    return torch.cat([densities[..., :k], angle[..., None], densities[..., k + 1 :]], dim=2)
 
 
-def normal_log_density(away: Tensor, log_variance: Tensor) -> Tensor:
-    """log N(away; 0, exp(log_variance)), by element."""
-    return -(away.square() / log_variance.exp() + log_variance + math.log(2 * math.pi)) / 2
-
-
-def log_prior(z: Tensor, angles: int) -> Tensor:
-    """log p(z_l) of z (N, L): standard normal, and uniform over the circle for `angles`."""
-    density = -(z.square() + math.log(2 * math.pi)) / 2
-    if angles:
-        density = torch.cat([density[:, :-angles], torch.full_like(z[:, -angles:], -LOG_CIRCLE)], 1)
+def log_prior(z: Tensor, angle: int | None) -> Tensor:
+    """log p(z_l) of z (N, L): standard normal, and uniform over the circle for an angle."""
+    density = -(z.square() + LOG_CIRCLE) / 2
+    if angle is not None:
+        density[:, angle] = -LOG_CIRCLE
     return density

@@ -209,7 +209,7 @@ def _answers(what: str, model: Placed, items: list) -> list:
         posterior = model.encode(torch.cat(items))
         sizes = [len(images) for images in items]
         both = zip(posterior.mean.split(sizes), posterior.log_variance.split(sizes), strict=True)
-        return [Posterior(*part, posterior.angles) for part in both]
+        return [Posterior(*part, posterior.angle) for part in both]
     likelihood = model.decode(torch.cat([wish.codes for wish in items]))
     sizes = [len(wish.codes) for wish in items]
     pictures = [wish.of(own) for wish, own in zip(items, _split(likelihood, sizes), strict=True)]

@@ -36,8 +36,8 @@ def kind(config: dict[str, Any]) -> str:
         parts.append(f"falling{config['falling']}")
     if fresh_rounds(config):
         parts.append("fresh" + "-".join(map(str, fresh_rounds(config))))
-    if config.get("angles"):
-        parts.append(f"angles{config['angles']}")
+    if config.get("polar"):
+        parts.append(f"polar{config['polar']}")
     if is_long(config):
         parts.append(f"{pictures(config) / 1000:.0f}k")
     return "-".join(parts)

@@ -17,7 +17,7 @@ OPTIONS = (
     "decay",
     "growth",
     "falling",
-    "angles",
+    "polar",
 )
 EARLIER_LONG = "bf16"  # rows of before do not say their precision; the long ones had this
 

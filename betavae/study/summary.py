@@ -198,7 +198,7 @@ def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:
         "precision": config["precision"],
         "growth": config.get("growth", 0),
         "fresh_latents": fresh_rounds(config),
-        "angles": config.get("angles", 0),
+        "polar": config.get("polar", 0),
         "code_version": group[0]["code_version"],
         "minutes": float(np.mean([run["seconds"] for run in group]) / 60),
         "paper": PAPER.get(objective) if plain else None,

@@ -60,7 +60,7 @@ class TrainingConfig:
     growth: int = 0  # steps of each part in which the code grows: see betavae/training/growth.py
     falling: int = 0  # steps in which KL's weight falls from FALLS_FROM to what it is then
     fresh_latents: tuple[int, ...] = ()  # how many silent ones start afresh, by round; (): all
-    angles: int = 0  # how many of the latents, the last ones, are angles
+    polar: int = 0  # the step after which two latents are polar coordinates; 0: never
     flips: bool = True  # mirror half of the pictures
     precision: str = "auto"  # "fp32", "bf16" or "auto": the faster one here, measured at the start
     memory_format: str = "auto"  # "channels_last", "contiguous" or "auto"
@@ -108,8 +108,8 @@ class TrainingConfig:
                 f"fresh_latents is {told}; it must be 1 or more, and it is only for runs with "
                 "growth."
             )
-        if self.angles:
-            self._check_angles()
+        if self.polar:
+            self._check_polar()
         if self.growth and self.objective == "capacity":
             raise ValueError("The objective capacity lets the code grow already: growth must be 0.")
         if self.falling:
@@ -117,14 +117,14 @@ class TrainingConfig:
         if self.betas:
             self._check_betas()
 
-    def _check_angles(self) -> None:
-        if not 0 < self.angles <= self.latents:
+    def _check_polar(self) -> None:
+        if not 0 < self.polar < self.steps:
             raise ValueError(
-                f"angles is {self.angles}; it must be from 0 to {self.latents}, all latents."
+                f"polar is {self.polar}; it must be a step before the last one, {self.steps}."
             )
         if self.betas or self.objective not in WITH_ANGLES:
             raise ValueError(
-                f"angles is for the objectives {', '.join(WITH_ANGLES)}, without betas: the others "
+                f"polar is for the objectives {', '.join(WITH_ANGLES)}, without betas: the others "
                 "compare latents as numbers on a line."
             )
 
@@ -198,8 +198,8 @@ def title(config: dict[str, Any]) -> str:
     if config.get("growth"):
         by = ", then ".join(map(str, fresh_rounds(config)))
         parts.append(f"grown by {by}" if by else "grown")
-    if angles := config.get("angles"):
-        parts.append("with an angle" if angles == 1 else f"with {angles} angles")
+    if config.get("polar"):
+        parts.append("with an angle")
     return ", ".join(parts)
 
 

@@ -17,9 +17,6 @@ many start afresh (`fresh_latents`); the other silent ones are closed. They stay
 start afresh in a later round, two parts after the one before, and under the objective from their
 first step: what they would only repeat of the others is not worth its total correlation.
 
-Latents that are angles (betavae/model/angles.py) are closed until the first of these rounds: place
-and size are on lines, and an angle would only bend them.
-
 What an objective learns itself, FactorVAE's discriminator say, stands still in 1 and 3.
 """
 
@@ -37,7 +34,6 @@ from betavae.training.config import FALLS_FROM, PRESSURE, TrainingConfig
 LOWEST = 1e-3  # what weight KL falls to where the objective's β is 0
 FAINT = 0.1  # how weakly latents are spoken and heard at the start, of what He's weights would
 MEAN_GAIN, LOG_VARIANCE, HEARD = 5.0, -4.0, 3.0  # of a latent that starts afresh
-ALL_ROUND = 2.0  # log σ² of an angle that tells nothing
 
 
 def kl_weight(config: TrainingConfig, step: int) -> float | None:
@@ -57,11 +53,6 @@ def kl_weight(config: TrainingConfig, step: int) -> float | None:
     return 1.0 if part == 2 else None
 
 
-def closed_at_first(config: TrainingConfig) -> list[int]:
-    """The latents that tell nothing from the first step on: the angles of a run that grows."""
-    return list(range(config.latents - config.angles, config.latents)) if config.growth else []
-
-
 @torch.no_grad()
 def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
     """Weights to grow from: He et al.'s (2015), which lose no signal over ten layers, but latents
@@ -70,7 +61,7 @@ def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             module.weight.normal_(0, math.sqrt(2 / _inputs(module)), generator=generator)
             module.bias.zero_()
-    head, first = ends(vae)
+    head, first = _ends(vae)
     head.weight *= FAINT
     first.weight *= 2 * FAINT
     last = [module for module in vae.decoder if hasattr(module, "weight")][-1]
@@ -79,8 +70,8 @@ def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
     last.bias.copy_(brightness.repeat_interleave(len(last.bias) // len(brightness)))
 
 
-def ends(vae: VAE) -> tuple[nn.Linear, nn.Linear]:
-    """The encoder's last layer and the decoder's first: where latents are spoken and heard."""
+def _ends(vae: VAE) -> tuple[nn.Linear, nn.Linear]:
+    """The encoder's last layer and the decoder's first: where latents are told and heard."""
     head, first = (
         next(module for module in modules if isinstance(module, nn.Linear))
         for modules in (reversed(vae.encoder), vae.decoder)
@@ -99,54 +90,35 @@ def _inputs(module: nn.Module) -> float:
 def start_afresh(
     vae: VAE, kl: Tensor, generator: torch.Generator, most: int | None = None
 ) -> list[int]:
-    """Give the silent latents fresh weights, `most` of them or all, and return the others. Silent
-    angles all start, and are not counted.
+    """Give the silent latents fresh weights, `most` of them or all, and return the others.
 
     kl  mean KL of each latent over the last batch (L,), in nats
     """
-    head, first = ends(vae)
-    lines = vae.latents - vae.angles
-    heard = first.weight[:, :lines][:, kl[:lines] >= ACTIVE_NATS]
+    head, first = _ends(vae)
+    heard = first.weight[:, kl >= ACTIVE_NATS]
     spread = float(heard.std() if heard.numel() else first.weight.std())
     silent = (kl < ACTIVE_NATS).nonzero().flatten().tolist()
-    on_lines = [latent for latent in silent if latent < lines]
-    fresh = on_lines[:most] + silent[len(on_lines) :]
+    fresh = silent[:most]
     for latent in fresh:
-        for row in _rows(vae, latent):
-            bound = MEAN_GAIN / math.sqrt(head.in_features)
-            head.weight[row] = _uniform(head.in_features, bound, generator)
-            head.bias[row] = 0
-            first.weight[:, row] = _uniform(first.out_features, HEARD * spread, generator)
-        head.weight[_width(vae) + latent] = 0
-        head.bias[_width(vae) + latent] = LOG_VARIANCE
-    return [latent for latent in silent if latent not in fresh]
+        bound = MEAN_GAIN / math.sqrt(head.in_features)
+        head.weight[latent] = _uniform(head.in_features, bound, generator)
+        head.bias[latent] = 0
+        head.weight[vae.latents + latent] = 0
+        head.bias[vae.latents + latent] = LOG_VARIANCE
+        first.weight[:, latent] = _uniform(first.out_features, HEARD * spread, generator)
+    return silent[len(fresh) :]
 
 
 @torch.no_grad()
 def close(vae: VAE, latents: list[int]) -> None:
-    """Make q(z_l|x) the prior for these latents, whatever the picture: mean 0 and variance 1, or
-    so wide that it goes round the circle.
+    """Make q(z_l|x) the prior for these latents: mean 0 and variance 1, whatever the picture.
 
     The mean of a silent latent still moves by a hundredth, and scores that bin or rank means read
     it as they read any other.
     """
-    head, _ = ends(vae)
-    for latent in latents:
-        rows = [*_rows(vae, latent), _width(vae) + latent]
-        head.weight[rows], head.bias[rows] = 0, 0
-        if latent >= vae.latents - vae.angles:
-            head.bias[_width(vae) + latent] = ALL_ROUND
-
-
-def _rows(vae: VAE, latent: int) -> list[int]:
-    """The outputs of the encoder's last layer that make this latent's mean, and the inputs of the
-    decoder's first that hear it: an angle's are its cosine and its sine."""
-    return [latent, latent + vae.angles] if latent >= vae.latents - vae.angles else [latent]
-
-
-def _width(vae: VAE) -> int:
-    """Where the log variances begin in the encoder's last layer."""
-    return vae.latents + vae.angles
+    head, _ = _ends(vae)
+    rows = [row for latent in latents for row in (latent, vae.latents + latent)]
+    head.weight[rows], head.bias[rows] = 0, 0
 
 
 def _uniform(size: int, bound: float, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from betavae.machine.version import code_version
 from betavae.model import VAE, MultiRateVAE
 from betavae.objectives import OBJECTIVES, Objective
 from betavae.objectives.every_beta import draw_betas
-from betavae.training import checkpoints, growth
+from betavae.training import checkpoints, growth, turning
 from betavae.training.batches import (
     Order,
     looks,
@@ -74,9 +74,7 @@ class Run:
         self.generator = torch.Generator().manual_seed(config.seed)  # fresh weights
         self.drawing = drawing(self.generator, processes.device)  # flips, noise
         self.step, self.seconds = 0, 0.0
-        # Latents that tell nothing for good, or, of one that grows, until its first fresh start.
-        self.closed = growth.closed_at_first(config)
-        growth.close(self.vae, self.closed)
+        self.closed: list[int] = []  # latents that tell nothing for good
         self.history: list[dict[str, float]] = []
         self.recent: list[dict[str, float]] = []  # the terms of each step since the last row
         # What is still to be read and checked, (4,) a step: each read would stop a GPU's queue.
@@ -97,6 +95,7 @@ class Run:
             "pictures": len(self.data),
             "looks": looks(self.data),
             "vae": self.vae.state_dict(),
+            "polar": getattr(self.vae, "polar", None),
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
@@ -116,6 +115,8 @@ class Run:
 
     def _restore(self, state: dict[str, Any]) -> None:
         """The opposite of `save`; raises what a state that does not fit makes it raise."""
+        if state.get("polar"):  # earlier checkpoints do not say
+            self.vae.make_polar(state["polar"])
         self.vae.load_state_dict(state["vae"])
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -203,6 +204,8 @@ class Run:
             self.closed = growth.start_afresh(self.vae, kl_of_all, self.generator, most)
         if self.closed:
             growth.close(self.vae, self.closed)
+        if self.step == self.config.polar:
+            turning.turn(self)
 
     def read(self, alone: bool = False) -> None:
         """Bring what the last steps computed to `recent`; raises TrainingError if one diverged.
@@ -226,7 +229,8 @@ class Run:
     def _recorder(self) -> Recorder | None:
         """Of steps that differ in what lies in tensors alone, on a GPU; None elsewhere."""
         on_gpu = self.processes.device.type == "cuda" and self.processes.count == 1
-        if on_gpu and self.objective.recordable and self.config.optimiser == "adam":
+        fixed = on_gpu and not self.config.polar  # the steps are the same from first to last
+        if fixed and self.objective.recordable and self.config.optimiser == "adam":
             return Recorder(self._gradients_and_move, self.processes.device)
         return None
 
@@ -250,9 +254,9 @@ class Run:
         return diverged(what, self.folder, self.step)
 
 
-def new_model(config: TrainingConfig) -> VAE | MultiRateVAE:
-    """Of one β, or of every one between two."""
+def new_model(config: TrainingConfig, polar: tuple[int, int] | None = None) -> VAE | MultiRateVAE:
+    """Of one β, or of every one between two; with the pair of latents that is `polar` by now."""
     kind = (config.architecture, config.channels, config.latents, config.likelihood)
     if not config.betas:
-        return VAE(*kind, config.angles)
+        return VAE(*kind, polar)
     return MultiRateVAE(*kind, config.betas, config.shown_beta)
