@@ -1,4 +1,4 @@
-"""Latents that are angles: the circle's closed forms, a code without a seam, growth and bundles."""
+"""Polar coordinates in a code: the circle, the pair that turns, training, bundles."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import torch
 from small_runs import small_config
 from torch.distributions import Normal
 
+from betavae import bundles
 from betavae.model import VAE, Posterior
-from betavae.model.angles import AnglesOut, kl_from_uniform, wrapped_log_density
+from betavae.model.polar import PolarOut, kl_from_uniform, wrapped_log_density
 from betavae.objectives import OBJECTIVES
 from betavae.objectives.beta_tcvae import log_prior, pairwise_log_density
 from betavae.study.kinds import kind
-from betavae.training import growth
+from betavae.training import turning
 from betavae.training.config import title
 from betavae.training.distributed import Processes
 from betavae.training.run import Run
 
 CIRCLE = torch.linspace(-math.pi, math.pi, 100_001, dtype=torch.float64)
+PAIR = (1, 3)
 
 
 def exact_density(log_variance: float) -> torch.Tensor:
@@ -35,9 +37,9 @@ def random() -> torch.Generator:
 
 
 @pytest.fixture
-def vae(random) -> VAE:
+def vae() -> VAE:
     torch.manual_seed(0)
-    return VAE("conv", 1, 4, "bernoulli", angles=2).eval()
+    return VAE("conv", 1, 4, "bernoulli", PAIR).eval()
 
 
 class TestCircle:
@@ -59,133 +61,171 @@ class TestCircle:
 
 
 class TestCode:
+    def test_the_change_of_coordinates_changes_no_reconstruction(self, random):
+        torch.manual_seed(0)
+        vae, images = VAE("conv", 1, 4), torch.rand(6, 1, 64, 64, generator=random)
+        with torch.no_grad():
+            straight, before = vae.encode(images).mean, vae(images)[1].mean
+            vae.make_polar(PAIR)
+            polar, after = vae.encode(images).mean, vae(images)[1].mean
+        torch.testing.assert_close(before, after, atol=1e-4, rtol=0)
+        across, up = straight[:, PAIR[0]], straight[:, PAIR[1]]
+        torch.testing.assert_close(polar[:, PAIR[0]], torch.hypot(across, up), atol=1e-3, rtol=0)
+        torch.testing.assert_close(polar[:, PAIR[1]], torch.atan2(up, across), atol=1e-2, rtol=0)
+        assert torch.equal(polar[:, [0, 2]], straight[:, [0, 2]])
+
     def test_an_angle_and_the_same_after_a_turn_give_one_picture(self, vae, random):
         z = torch.randn(5, 4, generator=random)
-        turned = z + 2 * math.pi * torch.tensor([0, 0, 1, -2])
         with torch.no_grad():
-            torch.testing.assert_close(vae.decode(z).mean, vae.decode(turned).mean)
+            made = vae.decode(z).mean
+            turned = vae.decode(z + 2 * math.pi * torch.tensor([0, 0, 0, -2])).mean
+            opposite = z * torch.tensor([1, -1, 1, 1]) + math.pi * torch.tensor([0, 0, 0, 1])
+            torch.testing.assert_close(vae.decode(opposite).mean, made)
             on_a_line = vae.decode(z + 2 * math.pi * torch.tensor([1, 0, 0, 0])).mean
-        assert (vae.decode(z).mean - on_a_line).abs().max() > 1e-3
+        torch.testing.assert_close(turned, made)
+        assert (on_a_line - made).abs().max() > 1e-3
 
-    def test_all_directions_can_be_told(self):
-        """Cosines and sines of any length, and the log variances of the angles alone."""
-        angle = torch.linspace(-3, 3, 7)
-        raw = torch.stack([torch.ones(7), 5 * angle.cos(), 5 * angle.sin(), *3 * [angle]], dim=1)
-        mean, log_variance = AnglesOut(1)(raw).chunk(2, dim=1)
-        assert torch.equal(mean[:, 0], torch.ones(7))
-        torch.testing.assert_close(mean[:, 1], angle, atol=1e-4, rtol=0)
-        assert torch.equal(log_variance, raw[:, 3:5])
-
-    def test_a_picture_that_tells_no_direction_breaks_no_gradient(self):
+    def test_the_centre_breaks_no_gradient(self):
         raw = torch.zeros(1, 4, requires_grad=True)
-        AnglesOut(1)(raw).sum().backward()
+        PolarOut((0, 1))(raw).sum().backward()
         assert raw.grad.isfinite().all()
 
-    def test_kl_of_lines_and_of_angles(self, vae, random):
+    def test_kl_of_the_angle_is_the_circles(self, vae, random):
         posterior = vae.encode(torch.rand(6, 1, 64, 64, generator=random))
-        assert posterior.angles == 2 and posterior.mean.shape == (6, 4)
-        assert posterior.mean[:, 2:].abs().max() <= math.pi
-        lines = Posterior(posterior.mean[:, :2], posterior.log_variance[:, :2]).kl()
-        assert torch.equal(posterior.kl()[:, :2], lines)
-        assert torch.equal(posterior.kl()[:, 2:], kl_from_uniform(posterior.log_variance[:, 2:]))
+        assert posterior.angle == PAIR[1] and posterior.mean[:, PAIR[1]].abs().max() <= math.pi
+        assert (posterior.mean[:, PAIR[0]] > 0).all()
+        plain = Posterior(posterior.mean, posterior.log_variance).kl()
+        assert torch.equal(posterior.kl()[:, :3], plain[:, :3])
+        assert torch.equal(posterior.kl()[:, 3], kl_from_uniform(posterior.log_variance[:, 3]))
 
     def test_a_prior_draw_is_uniform_round_the_circle(self, vae, random):
         noise = torch.randn(20_000, 4, generator=random)
         z = vae.prior(noise)
-        assert torch.equal(z[:, :2], noise[:, :2])
-        shares = (z[:, 2:] / math.pi).histc(10, -1, 1) / z[:, 2:].numel()
+        assert torch.equal(z[:, :3], noise[:, :3])
+        shares = (z[:, 3] / math.pi).histc(10, -1, 1) / len(z)
         torch.testing.assert_close(shares, torch.full((10,), 0.1), atol=0.01, rtol=0)
 
     def test_it_comes_back_from_disk(self, vae, random, tmp_path):
         vae.save_pretrained(tmp_path)
         again = VAE.from_pretrained(tmp_path)
         z = torch.randn(2, 4, generator=random)
-        assert again.angles == 2 and torch.equal(again.decode(z).mean, vae.decode(z).mean)
+        assert again.polar == PAIR and torch.equal(again.decode(z).mean, vae.decode(z).mean)
 
-    def test_more_angles_than_latents_are_refused(self):
-        with pytest.raises(ValueError, match="angles is 5; it must be from 0 to 4"):
-            VAE(latents=4, angles=5)
+    @pytest.mark.parametrize("pair", [(1, 1), (0, 4), (-1, 2), (1, 2, 3)])
+    def test_what_is_no_pair_is_refused(self, pair):
+        with pytest.raises(ValueError, match="must be two of 4 latents"):
+            VAE(latents=4, polar=pair)
+
+    def test_two_changes_are_refused(self, vae):
+        with pytest.raises(ValueError, match="once"):
+            vae.make_polar((0, 2))
 
 
 class TestTotalCorrelation:
     def test_the_three_terms_sum_to_one_sample_of_the_kl(self, random):
         mean, log_variance = torch.randn(2, 32, 3, generator=random, dtype=torch.float64)
-        q = Posterior(mean, log_variance - 2, angles=1)
+        q = Posterior(mean, log_variance - 2, angle=1)
         z = q.sample(random)
         terms = OBJECTIVES["beta-tcvae"](dataset_size=100, latents=3).decompose(q, z)
         own = pairwise_log_density(q, z).diagonal().sum(0) - log_prior(z, 1).sum(1)
         assert sum(terms).item() == pytest.approx(own.mean().item())
-        assert log_prior(z, 1)[:, 2].exp().allclose(torch.tensor(1 / (2 * math.pi)).double())
+        assert log_prior(z, 1)[:, 1].exp().allclose(torch.tensor(1 / (2 * math.pi)).double())
+        assert torch.equal(log_prior(z, 1)[:, [0, 2]], log_prior(z, None)[:, [0, 2]])
 
     def test_it_does_not_mind_where_the_circle_is_cut(self, random):
-        """Latents 0 and 1 are one angle; turned by any amount they are as correlated."""
+        """A number tells where on the circle: as much, wherever the circle begins."""
         angle = 2 * math.pi * torch.rand(1500, 1, generator=random, dtype=torch.float64)
         objective = OBJECTIVES["beta-tcvae"](dataset_size=1500, latents=2)
+        noise = torch.randn(1500, 2, generator=random, dtype=torch.float64)
         found = []
         for cut in (0.0, 2.0):
-            mean = (torch.cat([angle, angle], dim=1) + cut + math.pi) % (2 * math.pi) - math.pi
-            q = Posterior(mean, torch.full_like(mean, -4.0), angles=2)
-            noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
-            found.append(objective.decompose(q, q.reparameterise(noise.double()))[1].item())
-        assert found[0] == pytest.approx(found[1], abs=1e-6)
-        # Told twice, each time within a normal of this variance: one of the two is new.
-        told = math.log(2 * math.pi) - (1 - 4.0 + math.log(2 * math.pi)) / 2
-        assert found[0] == pytest.approx(told - math.log(2) / 2, abs=0.05)
+            turned = (angle + cut + math.pi) % (2 * math.pi) - math.pi
+            mean = torch.cat([angle.cos(), turned], dim=1)
+            q = Posterior(mean, torch.full_like(mean, -4.0), angle=1)
+            found.append(objective.decompose(q, q.reparameterise(noise))[1].item())
+        assert found[0] == pytest.approx(found[1], abs=1e-6) and found[0] > 0.5
 
 
-class TestGrowth:
-    def test_an_angle_is_closed_until_the_first_fresh_start(self, smooth_pictures, tmp_path):
-        data = smooth_pictures(16)
-        config = small_config(growth=2, angles=1, fresh_latents=(1,), objective="beta-vae")
-        run = Run(tmp_path, config, data, Processes())
-        images = data.batch(torch.arange(16)).float() / 255
-        told = []
-        while run.step < 6:
-            with torch.no_grad():
-                told.append(run.vae.encode(images).kl()[:, -1].mean().item())
-            run.train_step()
-        assert max(told[:4]) < 1e-3, "as wide as the circle"
-        assert min(told[4:]) > 1
-        assert len(run.closed) == config.latents - 2, "one on a line and the angle have started"
+class TestPair:
+    def codes(self, random) -> torch.Tensor:
+        """A place in a square on latents 0 and 4, a ring on 3 and 1, and noise on 2."""
+        place = torch.rand(4000, 2, generator=random) * 4 - 2
+        angle, size = torch.rand(2, 4000, generator=random)
+        ring = torch.stack([(angle * 2 * math.pi).cos(), (angle * 2 * math.pi).sin()], dim=1)
+        ring = ring * (1 + 0.2 * size[:, None])
+        noise = torch.randn(4000, generator=random)
+        return torch.stack([place[:, 0], ring[:, 1], noise, ring[:, 0], place[:, 1]], dim=1)
+
+    def test_the_ring_is_found_and_the_square_is_not(self, random):
+        codes = self.codes(random)
+        assert turning.pair_that_turns(codes, torch.ones(5)) == (1, 3)
+        told = torch.tensor([1, 0.01, 1, 1, 1])  # one of the two is silent
+        assert turning.pair_that_turns(codes[:, [0, 4]], torch.ones(2)) is None
+        assert turning.pair_that_turns(codes, told) != (1, 3)
+
+    def test_a_louder_ring_is_taken_before_a_faint_one(self, random):
+        codes = torch.cat([self.codes(random)[:, [1, 3]], self.codes(random)[:, [1, 3]]], dim=1)
+        assert turning.pair_that_turns(codes, torch.tensor([0.1, 0.1, 1.0, 1.0])) == (2, 3)
+
+
+class TestRun:
+    def test_it_turns_at_its_step_and_goes_on_exactly(self, smooth_pictures, tmp_path, monkeypatch):
+        """Stopped before, at and after the step, a run is the one that was not stopped."""
+        monkeypatch.setattr(turning, "pair_that_turns", lambda means, kl: (2, 0))
+        data, states = smooth_pictures(16), []
+        config = small_config(objective="beta-tcvae", polar=3, steps=6)
+        for stop in (None, 2, 3, 4):
+            folder = tmp_path / str(stop)
+            folder.mkdir()
+            run = Run(folder, config, data, Processes())
+            while run.step < 6:
+                run.train_step()
+                assert (run.vae.polar is not None) == (run.step >= 3)
+                if run.step == stop:
+                    run.save()
+                    run = Run.resume(folder, data, Processes())
+            states.append(run.vae.state_dict())
+        for state in states[1:]:
+            assert all(torch.equal(state[name], states[0][name]) for name in states[0])
+
+    def test_a_bundle_of_it_decodes_what_the_run_does(self, picture_folder, tmp_path, monkeypatch):
+        from betavae import cli
+
+        monkeypatch.setattr(turning, "pair_that_turns", lambda means, kl: (2, 0))
+        words = ["train", "images", "--data", str(picture_folder), "--to", str(tmp_path / "run")]
+        words += ["--steps", "4", "--polar", "2", "--batch-size", "4", "--latents", "4"]
+        assert cli.main([*words, "--objective", "beta-tcvae", "--precision", "fp32"]) == 0
+        made = ["publish", str(tmp_path / "run"), "--data", str(picture_folder)]
+        assert cli.main([*made, "--to", str(tmp_path / "made")]) == 0
+        bundle = bundles.load(tmp_path / "made")
+        assert bundle.vae.polar == (2, 0) and bundle.config["polar"] == [2, 0]
+        assert bundle.title.endswith(", with an angle")
+        card = (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
+        assert "latents z2 and z0, which turned together, became polar coordinates" in card
+        assert "--polar 2" in card
 
     def test_what_it_is_made_of_is_named(self):
         config = {
             "architecture": "conv",
             "objective": "beta-tcvae",
             "objective_settings": {"beta": 8.0},
-            "growth": 3000,
-            "fresh_latents": [1],
-            "angles": 1,
-            "steps": 16_000,
+            "growth": 2000,
+            "fresh_latents": [1, 6],
+            "polar": 12_000,
+            "steps": 20_000,
             "batch_size": 16,
         }
-        assert title(config) == "β-TCVAE (β = 8), grown by 1, with an angle"
-        assert title({**config, "angles": 2}).endswith("with 2 angles")
-        assert kind(config) == "conv-beta-tcvae-beta8-growth3000-fresh1-angles1"
+        assert title(config) == "β-TCVAE (β = 8), grown by 1, then 6, with an angle"
+        assert kind(config) == "conv-beta-tcvae-beta8-growth2000-fresh1-6-polar12000-320k"
 
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"angles": 5}, "from 0 to 4"),
-            ({"angles": -1}, "from 0 to 4"),
-            ({"angles": 1, "objective": "dip-vae-ii", "objective_settings": {}}, "as numbers on a"),
+            ({"polar": 16}, "a step before the last one, 16"),
+            ({"polar": -1}, "a step before the last one, 16"),
+            ({"polar": 4, "objective": "dip-vae-ii", "objective_settings": {}}, "on a line"),
         ],
     )
     def test_what_cannot_be_is_refused(self, changes, said):
         with pytest.raises(ValueError, match=said):
-            small_config(**changes)
-
-    @pytest.mark.parametrize("objective", ["beta-vae", "beta-tcvae"])
-    def test_a_run_learns_with_one(self, smooth_pictures, tmp_path, objective):
-        """From the start, without growth, and every weight of its ends gets a gradient."""
-        config = small_config(angles=1, objective=objective)
-        run = Run(tmp_path, config, smooth_pictures(16), Processes())
-        run.train_step()
-        head, first = growth.ends(run.vae)
-        assert (head.weight.grad[[3, 4]] != 0).any(1).all(), "its cosine and its sine"
-        assert (first.weight.grad[:, [3, 4]] != 0).any(0).all()
-        run.save()
-        again = Run.resume(tmp_path, run.data, Processes())
-        run.train_step(), again.train_step()
-        for one, other in zip(run.vae.parameters(), again.vae.parameters(), strict=True):
-            assert torch.equal(one, other)
+            small_config(steps=16, **changes)

@@ -159,9 +159,9 @@ def _polar(config: dict[str, Any]) -> str:
     if not config.get("polar"):
         return ""
     distance, angle = config["polar"]
-    step = config["training"]["polar"]
     return (
-        f" After step {step:,} latents z{distance} and z{angle}, which turned together, became polar coordinates: a distance, and an angle in radians "
+        f" After step {config['training']['polar']:,}, latents z{distance} and z{angle}, which "
+        "turned together, became polar coordinates: a distance, and an angle in radians "
         "(`betavae/model/polar.py`, `betavae/training/turning.py`)."
     )
 

@@ -86,8 +86,8 @@ class VAE(
         return self.likelihood(self.decoder(latents).float())
 
     def prior(self, noise: Tensor) -> Tensor:
-        """Codes (N, L) of p(z) from standard normal noise (N, L): the noise itself, but for an angle,
-        which is uniform over the circle."""
+        """Codes (N, L) of p(z) from standard normal noise (N, L): the noise itself, and of an angle
+        one that is uniform over the circle."""
         codes = noise.clone()
         if self.polar:
             share = torch.special.ndtr(noise[:, self.polar[1]])

@@ -1,4 +1,4 @@
-"""Which two latents turn together: the pair that becomes polar coordinates (betavae/model/polar.py).
+"""Which two latents turn together, and so become polar coordinates (betavae/model/polar.py).
 
 A shape that turns draws a ring on two latents. On straight axes they then tell of each other, how
 far along one the point is at most from where it is on the other; as distance and angle from the
