@@ -46,27 +46,22 @@ def run(variables: dict[str, str], *words: str) -> bytes:
     return done.stdout
 
 
-@pytest.mark.parametrize(("name", "title"), [("C", b"beta-VAE"), ("gbk", "β-VAE".encode("gbk"))])
-def test_compare_prints_what_can_be_printed(locales, name, title):
-    assert title in run(locales[name], "-m", "betavae", "compare", SHAPES, SHAPES)
+# Several commands, each ended by "then", and a script, in one process: a start takes two seconds.
+SEVERAL = """
+import runpy, sys
 
-
-def test_a_bundle_that_is_made_in_any_locale_is_read_in_any(locales, picture_folder, tmp_path):
-    """Trained and published under Windows' settings, from a folder with a name in Chinese: read
-    here, and where there is only ASCII."""
-    shutil.copytree(picture_folder, tmp_path / "照片")
-    windows, made = locales["cp1252"], tmp_path / "mine-β"
-    train = command(tmp_path / "照片", tmp_path / "run-β", "--steps", "8", "--beta", "4")
-    run(windows, "-m", "betavae", *train)
-    publish = ["publish", tmp_path / "run-β", "--data", tmp_path / "照片", "--to", made]
-    run(windows, "-m", "betavae", *map(str, publish))
-    assert bundles.load(made).title.startswith("β-VAE (β = 4)")
-    assert "β-VAE" in (made / "README.md").read_text(encoding="utf-8")
-    script = "import betavae, sys; print(ascii(betavae.bundles.load(sys.argv[1]).title))"
-    read = run(locales["C"], "-c", script, str(made))
-    assert rb"\u03b2-VAE (\u03b2 = 4)" in read
-
-
+words = sys.argv[1:]
+while "then" in words:
+    end = words.index("then")
+    sys.argv, words = ["betavae", *words[:end]], words[end + 1 :]
+    try:
+        runpy.run_module("betavae", run_name="__main__")
+    except SystemExit as stop:
+        assert not stop.code, sys.argv
+*sys.argv, script = ["", *words]
+exec(script)
+"""
+READ = "import betavae, sys; print(ascii(betavae.bundles.load(sys.argv[1]).title))"
 APP = r"""
 import json
 from betavae.serving.studio import Studio
@@ -77,5 +72,38 @@ print("\u03b2-VAE" in text, "\u00ce\u00b2" in text)
 """
 
 
-def test_the_app_names_its_models_in_any_locale(locales):
-    assert run(locales["cp1252"], "-c", APP).split() == [b"True", b"False"]
+@pytest.fixture(scope="module")
+def windows(locales, picture_folder, tmp_path_factory):
+    """Under Windows' settings, from a folder with a name in Chinese: a bundle that was trained and
+    published, and what the app says of its models' names."""
+    root = tmp_path_factory.mktemp("windows")
+    shutil.copytree(picture_folder, root / "照片")
+    made = root / "mine-β"
+    train = command(root / "照片", root / "run-β", "--steps", "8", "--beta", "4")
+    publish = ["publish", root / "run-β", "--data", root / "照片", "--to", made]
+    words = [*train, "then", *map(str, publish), "then", APP]
+    return made, run(locales["cp1252"], "-c", SEVERAL, *words)
+
+
+@pytest.fixture(scope="module")
+def ascii_only(locales, windows):
+    """What is printed where there is only ASCII: of two bundles, and of the one of `windows`."""
+    words = ["compare", SHAPES, SHAPES, "then", str(windows[0]), READ]
+    return run(locales["C"], "-c", SEVERAL, *words)
+
+
+def test_compare_prints_what_can_be_printed(locales, ascii_only):
+    assert b"beta-VAE" in ascii_only
+    gbk = run(locales["gbk"], "-m", "betavae", "compare", SHAPES, SHAPES)
+    assert "β-VAE".encode("gbk") in gbk
+
+
+def test_a_bundle_that_is_made_in_any_locale_is_read_in_any(windows, ascii_only):
+    made, _ = windows
+    assert bundles.load(made).title.startswith("β-VAE (β = 4)")
+    assert "β-VAE" in (made / "README.md").read_text(encoding="utf-8")
+    assert rb"\u03b2-VAE (\u03b2 = 4)" in ascii_only
+
+
+def test_the_app_names_its_models_in_any_locale(windows):
+    assert windows[1].split()[-2:] == [b"True", b"False"]
