@@ -89,10 +89,22 @@ def evaluate_faces(vae: VAE, training, validation, seed: int = 0) -> dict[str, A
 
 @torch.no_grad()
 def pca_psnr(training: Tensor, validation: Tensor, components: int, seed: int = 0) -> float:
-    """PSNR in dB of reconstructing uint8 `validation` from a PCA of uint8 `training` pictures.
+    """PSNR in dB of reconstructing uint8 `validation` from a PCA of uint8 `training` pictures."""
+    mean, axes = principal_axes(training, components, seed)
+    basis = axes[:, :components]
+    error = 0.0
+    for chunk in validation.split(1024):
+        y = chunk.float().flatten(1) / 255 - mean
+        error += (y - (y @ basis) @ basis.T).square().mean(1).sum().item()
+    return -10 * torch.tensor(error / len(validation)).log10().item()
+
+
+def principal_axes(training: Tensor, components: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean (D,) of uint8 pictures (N, C, H, W) in [0, 1], and their first axes (D, K), of which
+    there are at least `components` where there are as many pictures.
 
     At most PCA_PICTURES of them, drawn by the seed; a randomised decomposition (Halko et al. 2011)
-    with enough power iterations that the figure moves by less than its stated tolerance.
+    with enough power iterations that the PSNR moves by less than its stated tolerance.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(training), generator=generator)[:PCA_PICTURES].sort().values
@@ -101,10 +113,5 @@ def pca_psnr(training: Tensor, validation: Tensor, components: int, seed: int = 
     rank = min(components + 16, *x.shape)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        _, _, basis = torch.svd_lowrank(x.sub_(mean), q=rank, niter=4)
-    basis = basis[:, :components]
-    error = 0.0
-    for chunk in validation.split(1024):
-        y = chunk.float().flatten(1) / 255 - mean
-        error += (y - (y @ basis) @ basis.T).square().mean(1).sum().item()
-    return -10 * torch.tensor(error / len(validation)).log10().item()
+        _, _, axes = torch.svd_lowrank(x.sub_(mean), q=rank, niter=4)
+    return mean, axes
