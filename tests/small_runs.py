@@ -16,7 +16,7 @@ from betavae.training.monitor import Pace
 
 PROJECT = Path(__file__).parents[1]
 PIPES = {"cwd": PROJECT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-FEW = {"TRAIN": 1_500, "TEST": 750}  # pictures that the lab measures in tests
+FEW = {"TRAIN": 600, "TEST": 300}  # pictures that the lab measures in tests
 QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)
 SMALL = {"batch_size": 8, "latents": 4, "precision": "fp32", "memory_format": "contiguous"}
 
