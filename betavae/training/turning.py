@@ -1,10 +1,10 @@
 """Which two latents turn together, and so become polar coordinates (betavae/model/polar.py).
 
-A shape that turns draws a ring on two latents. On straight axes they then tell of each other, how
-far along one the point is at most from where it is on the other; as distance and angle from the
-centre they do not. Latents that are what they are, a place say, fill a square, and it is the other
-way round. So the pair is taken that loses most mutual information by the change, for what the
-fainter of the two tells; no label is asked.
+A shape that turns draws a ring on two latents, and on straight axes these tell of each other: how
+far along one the point is at most from where it is on the other. An objective that takes latents
+apart has done all that straight axes allow by the time it is asked here. So the pair is taken that
+still tells most of each other, of those latents that tell something worth a place; no label is
+asked.
 """
 
 from __future__ import annotations
@@ -16,31 +16,20 @@ import torch
 from torch import Tensor
 
 from betavae.metrics.information import mutual_information
-from betavae.metrics.reconstruction import ACTIVE_NATS
 
 PICTURES = 4096
 BINS = 12  # as many pictures in each, a latent
+TOLD = 0.5  # nats that each of the two tells at least: fainter ones are what is left of others
 
 
 def pair_that_turns(means: Tensor, kl: Tensor) -> tuple[int, int] | None:
-    """means (N, L), kl (L,) in nats -> two latents, or None where no change loses anything."""
-    codes, worth = means.double().cpu().numpy(), kl.cpu().numpy()
-    active = np.flatnonzero(worth >= ACTIVE_NATS).tolist()
-    gains = {
-        (i, j): _loss(codes[:, i], codes[:, j]) * min(worth[i], worth[j])
-        for i, j in itertools.combinations(active, 2)
+    """means (N, L), kl (L,) in nats -> two latents, or None where no two tell enough."""
+    binned = [_ranked(values) for values in means.double().cpu().numpy().T]
+    told = (kl >= TOLD).nonzero().flatten().tolist()
+    shared = {
+        (i, j): mutual_information(binned[i], binned[j]) for i, j in itertools.combinations(told, 2)
     }
-    best = max(gains, key=gains.get, default=None)
-    return best if best and gains[best] > 0 else None
-
-
-def _loss(one: np.ndarray, other: np.ndarray) -> float:
-    """How many nats less two coordinates tell of each other as distance and angle."""
-    polar = np.hypot(one, other), np.arctan2(other, one)
-    straight, round_ = (
-        mutual_information(*(_ranked(values) for values in pair)) for pair in ((one, other), polar)
-    )
-    return straight - round_
+    return max(shared, key=shared.get, default=None)
 
 
 def _ranked(values: np.ndarray) -> np.ndarray:
