@@ -18,21 +18,38 @@ from torch import Tensor, nn
 LOG_CIRCLE = math.log(2 * math.pi)
 NARROW = -0.6  # log σ² below which a wrapped normal has a normal's entropy, within 1e-4 nats
 TERMS = 20  # of the series above it
+ALL_ROUND = 2.5  # log σ² from which on a wrapped normal is uniform, within 1e-5 nats
 CENTRE = 1e-4  # at the centre itself neither coordinate has a gradient
 
 
 class PolarOut(nn.Module):
-    """The end of an encoder: mean and log variance (N, 2 L) with the means of a pair of latents as
-    their distance from the centre and their angle within (-π, π]."""
+    """The end of an encoder: mean and log variance (N, 2 L) with a pair of latents as distance from
+    the centre and angle within (-π, π].
+
+    The variances are those of the pair, along the distance and across it, to first order: near the
+    centre any direction is as good as any other.
+    """
 
     def __init__(self, pair: tuple[int, int]):
         super().__init__()
         self.pair = pair
 
     def forward(self, x: Tensor) -> Tensor:
-        across, up = (x[:, latent].float() for latent in self.pair)
-        distance = (across.square() + up.square() + CENTRE**2).sqrt()
-        return _replaced(x.float(), self.pair, distance, torch.atan2(up, across + CENTRE))
+        mean, log_variance = x.float().chunk(2, dim=1)
+        across, up = (mean[:, latent] for latent in self.pair)
+        square = across.square() + up.square() + CENTRE**2
+        angle = torch.atan2(up, across + CENTRE)
+        of_across, of_up = (log_variance[:, latent].exp() for latent in self.pair)
+        share = across.square() / square  # cos² of the angle
+        along = (share * of_across + (1 - share) * of_up).log()
+        round_ = (((1 - share) * of_across + share * of_up) / square).log().clamp(max=ALL_ROUND)
+        return torch.cat(
+            [
+                _replaced(mean, self.pair, square.sqrt(), angle),
+                _replaced(log_variance, self.pair, along, round_),
+            ],
+            dim=1,
+        )
 
 
 class PolarIn(nn.Module):
@@ -56,9 +73,9 @@ def _replaced(x: Tensor, pair: tuple[int, int], first: Tensor, second: Tensor) -
 
 def wrapped_log_density(away: Tensor, log_variance: Tensor) -> Tensor:
     """Log density of a wrapped normal at an angle `away` from its mean, by element: of the nearest
-    turn and the two beside it, which are all of it up to σ = 2.5."""
+    turn and the two on either side, which are all of it up to σ = 4."""
     nearest = (away + math.pi) % (2 * math.pi) - math.pi
-    turns = torch.tensor([-2 * math.pi, 0.0, 2 * math.pi], device=away.device)
+    turns = 2 * math.pi * torch.arange(-2, 3, device=away.device)
     squares = (nearest[..., None] + turns).square() / log_variance.exp()[..., None]
     return (-squares / 2).logsumexp(-1) - (log_variance + LOG_CIRCLE) / 2
 
