@@ -176,8 +176,17 @@ class TestPair:
         noise = torch.randn(4000, generator=random)
         return torch.stack([place[:, 0], ring[:, 1], noise, ring[:, 0], place[:, 1]], dim=1)
 
-    def test_the_ring_is_found(self, random):
+    def test_the_ring_is_found_and_the_square_is_not(self, random):
         codes = self.codes(random)
+        assert turning.pair_that_turns(codes, torch.ones(5)) == (1, 3)
+        assert turning.pair_that_turns(codes[:, [0, 4]], torch.ones(2)) is None
+
+    def test_two_that_are_one_in_part_are_no_ring(self, random):
+        """Size and shape, say: they tell much of each other, but no less in polar coordinates."""
+        codes = self.codes(random)
+        shape = torch.randint(-1, 2, (4000,), generator=random)
+        codes[:, 2] = shape + 0.1 * codes[:, 2]
+        codes[:, 0] += shape / 2
         assert turning.pair_that_turns(codes, torch.ones(5)) == (1, 3)
 
     def test_latents_that_hardly_tell_anything_are_not_looked_at(self, random):

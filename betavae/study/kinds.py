@@ -12,7 +12,8 @@ PARTS = (  # of a kind's name: see `who`
     "How to read a name: *conv* or *mlp* is the network, convolutional or fully connected. *1.28 "
     f"M pictures*: trained on 1.28 million pictures, not on {USUAL:,}. *Grown*: the model first "
     "learns a few latents, then its unused latents start again. *Grown by 1, then 6*: one of them "
-    "starts again, later six more. *Parts of 3,000*: each part of this growth takes 3,000 steps."
+    "starts again, later six more. *Parts of 3,000*: each part of this growth takes 3,000 steps. "
+    "*With an angle*: two latents that turned together became a distance and an angle."
 )
 
 

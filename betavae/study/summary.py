@@ -168,7 +168,7 @@ def by_weight(row: dict[str, Any]) -> tuple:
     weights = tuple(row["settings"].values())
     grown = row.get("growth", 0)  # earlier studies do not say
     order = row["architecture"], other, row["objective"], weights
-    return *order, pictures(row), grown, fresh_rounds(row)
+    return *order, pictures(row), grown, fresh_rounds(row), row.get("polar", 0)
 
 
 def _model_row(group: list[dict[str, Any]]) -> dict[str, Any]:

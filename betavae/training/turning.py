@@ -1,10 +1,10 @@
 """Which two latents turn together, and so become polar coordinates (betavae/model/polar.py).
 
-A shape that turns draws a ring on two latents, and on straight axes these tell of each other: how
-far along one the point is at most from where it is on the other. An objective that takes latents
-apart has done all that straight axes allow by the time it is asked here. So the pair is taken that
-still tells most of each other, of those latents that tell something worth a place; no label is
-asked.
+A shape that turns draws a ring on two latents. On straight axes these tell of each other: how far
+along one the point is at most from where it is on the other. Seen from the ring's centre, distance
+and angle do not. Latents that are each a thing of their own, a place say, fill a square, and there
+it is the other way round. So the pair is taken that loses most mutual information by the change, of
+those latents that tell something worth a place; no label is asked.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ TOLD = 0.5  # nats that each of the two tells at least: fainter ones are what is
 
 
 def pair_that_turns(means: Tensor, kl: Tensor) -> tuple[int, int] | None:
-    """means (N, L), kl (L,) in nats -> two latents, or None where no two tell enough."""
-    binned = [_ranked(values) for values in means.double().cpu().numpy().T]
+    """means (N, L), kl (L,) in nats -> two latents, or None where no change loses anything."""
+    codes = means.double().cpu().numpy()
     told = (kl >= TOLD).nonzero().flatten().tolist()
-    shared = {
-        (i, j): mutual_information(binned[i], binned[j]) for i, j in itertools.combinations(told, 2)
-    }
-    return max(shared, key=shared.get, default=None)
+    losses = {pair: _loss(*codes[:, pair].T) for pair in itertools.combinations(told, 2)}
+    best = max(losses, key=losses.get, default=None)
+    return best if best and losses[best] > 0 else None
+
+
+def _loss(one: np.ndarray, other: np.ndarray) -> float:
+    """How many nats less two coordinates (N,) tell of each other as distance and angle."""
+    pairs = (one, other), (np.hypot(one, other), np.arctan2(other, one))
+    straight, polar = (mutual_information(*map(_ranked, pair)) for pair in pairs)
+    return straight - polar
 
 
 def _ranked(values: np.ndarray) -> np.ndarray:
