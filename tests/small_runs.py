@@ -11,6 +11,7 @@ import torch
 from forked import Forked, betavae, two_of_a_group
 
 from betavae.bundles import quick
+from betavae.metrics import boosting
 from betavae.training.config import TrainingConfig
 from betavae.training.monitor import Pace
 
@@ -46,9 +47,10 @@ def start_two(words: list[str], function=two_of_a_group) -> Forked:
 
 
 def measuring_few(words: list[str]) -> None:
-    """`python -m betavae`, whose quick look is at FEW pictures."""
+    """`python -m betavae`, whose quick look is at FEW pictures, with few boosting rounds."""
     for name, pictures in FEW.items():
         setattr(quick, name, pictures)
+    boosting.ROUNDS = 20
     betavae(words)
 
 
