@@ -9,7 +9,7 @@ import torch
 from small_runs import small_config
 from torch.distributions import Normal
 
-from betavae import bundles
+from betavae import bundles, cli
 from betavae.model import VAE, Posterior
 from betavae.model.polar import PolarIn, PolarOut, kl_from_uniform, wrapped_log_density
 from betavae.objectives import OBJECTIVES
@@ -217,8 +217,6 @@ class TestRun:
             assert all(torch.equal(state[name], states[0][name]) for name in states[0])
 
     def test_a_bundle_of_it_decodes_what_the_run_does(self, picture_folder, tmp_path, monkeypatch):
-        from betavae import cli
-
         monkeypatch.setattr(turning, "pair_that_turns", lambda means, kl: (2, 0))
         words = ["train", "images", "--data", str(picture_folder), "--to", str(tmp_path / "run")]
         words += ["--steps", "4", "--polar", "2", "--batch-size", "4", "--latents", "4"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from betavae.model.polar import kl_from_uniform
+from betavae.model.polar import kl_from_uniform, with_latent
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class Posterior:
         kl = (self.mean.square() + self.log_variance.exp() - self.log_variance - 1) / 2
         if self.angle is None:
             return kl
-        angle = kl_from_uniform(self.log_variance[:, self.angle])
-        return torch.cat([kl[:, : self.angle], angle[:, None], kl[:, self.angle + 1 :]], dim=1)
+        return with_latent(kl, self.angle, kl_from_uniform(self.log_variance[:, self.angle]))
 
 
 def conv_encoder(channels: int, latents: int, widths: tuple[int, ...], hidden: int) -> nn.Module:

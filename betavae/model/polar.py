@@ -66,9 +66,12 @@ class PolarIn(nn.Module):
 
 def _replaced(x: Tensor, pair: tuple[int, int], first: Tensor, second: Tensor) -> Tensor:
     """x (N, K) with two of its columns replaced."""
-    columns = list(x.unbind(1))
-    columns[pair[0]], columns[pair[1]] = first, second
-    return torch.stack(columns, dim=1)
+    return with_latent(with_latent(x, pair[0], first), pair[1], second)
+
+
+def with_latent(x: Tensor, latent: int, values: Tensor) -> Tensor:
+    """x (..., L) with `values` (...) for one of its latents."""
+    return torch.cat([x[..., :latent], values[..., None], x[..., latent + 1 :]], dim=-1)
 
 
 def wrapped_log_density(away: Tensor, log_variance: Tensor) -> Tensor:

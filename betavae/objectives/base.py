@@ -27,6 +27,7 @@ class Objective(nn.Module):
     # Whether the value follows from tensors alone, not from the step or a network of its own: then
     # steps can be recorded and replayed (betavae/training/recording.py).
     recordable = False
+    knows_angles = False  # whether a latent may be an angle: see betavae/model/polar.py
 
     def __init__(self, *, dataset_size: int = 0, latents: int = 0):
         super().__init__()

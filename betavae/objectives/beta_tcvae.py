@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from betavae.model import Posterior
-from betavae.model.polar import LOG_CIRCLE, wrapped_log_density
+from betavae.model.polar import LOG_CIRCLE, with_latent, wrapped_log_density
 from betavae.objectives.base import Objective
 
 
@@ -23,6 +23,7 @@ class BetaTCVAE(Objective):
     title = "β-TCVAE (β = {beta:g})"
     summary = "beta times the total correlation of q(z) (Chen 2018)"
     recordable = True
+    knows_angles = True
 
     def __init__(
         self,
@@ -84,8 +85,7 @@ def pairwise_log_density(posterior: Posterior, z: Tensor) -> Tensor:
     densities = -(away.square() / log_variance.exp() + log_variance + LOG_CIRCLE) / 2
     if (k := posterior.angle) is None:
         return densities
-    angle = wrapped_log_density(away[..., k], log_variance[..., k])
-    return torch.cat([densities[..., :k], angle[..., None], densities[..., k + 1 :]], dim=2)
+    return with_latent(densities, k, wrapped_log_density(away[..., k], log_variance[..., k]))
 
 
 def log_prior(z: Tensor, angle: int | None) -> Tensor:

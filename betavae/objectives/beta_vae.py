@@ -15,6 +15,7 @@ class BetaVAE(Objective):
     title = "β-VAE (β = {beta:g})"
     summary = "beta times the KL divergence (Higgins 2017)"
     recordable = True
+    knows_angles = True
 
     @classmethod
     def titled(cls, settings: dict[str, float]) -> str:

@@ -15,6 +15,7 @@ class PlainVAE(Objective):
     title = "VAE (β = 1)"
     summary = "the evidence lower bound, beta = 1 (Kingma & Welling 2014)"
     recordable = True
+    knows_angles = True
 
     def forward(self, posterior: Posterior, z: Tensor, step: int) -> Tensor:
         return posterior.kl().sum(1).mean()

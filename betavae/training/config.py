@@ -24,7 +24,6 @@ PRESSURE = 300.0  # KL's weight at the start of a run that grows: of 2D shapes n
 # its nats above 130 or so.
 FALLS_FROM = 150.0  # and of one that falls: not far above, as its steps are few
 BETAS_A_STEP = 4  # values of β that a step of a MultiRateVAE sees, each with as many pictures
-WITH_ANGLES = ("vae", "beta-vae", "beta-tcvae")
 CHOICES = {
     "objective": tuple(OBJECTIVES),
     "architecture": tuple(ARCHITECTURES),
@@ -122,9 +121,10 @@ class TrainingConfig:
             raise ValueError(
                 f"polar is {self.polar}; it must be a step before the last one, {self.steps}."
             )
-        if self.betas or self.objective not in WITH_ANGLES:
+        knowing = [name for name, objective in OBJECTIVES.items() if objective.knows_angles]
+        if self.betas or self.objective not in knowing:
             raise ValueError(
-                f"polar is for the objectives {', '.join(WITH_ANGLES)}, without betas: the others "
+                f"polar is for the objectives {', '.join(knowing)}, without betas: the others "
                 "compare latents as numbers on a line."
             )
 
