@@ -12,6 +12,7 @@ from betavae.metrics import reconstruction
 from betavae.metrics.attributes import (
     attribute_latents,
     auroc,
+    best_correlated,
     best_latents,
     correlations,
     head_turn,
@@ -152,16 +153,35 @@ class TestAttributes:
         turned = torch.stack([codes[:, 0] + codes[:, 1], codes[:, 0] - codes[:, 1]], dim=1)
         assert attribute_latents(best_latents(turned, attributes, ["a", "b", "c"])) == []
 
+    def test_a_statistic_has_a_latent_of_its_own_by_correlation(self):
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randn(4000, 3, generator=generator)
+        noise = torch.randn(4000, generator=generator)
+        values = torch.stack([-codes[:, 1] + 0.5 * noise, codes[:, 0] + codes[:, 2], noise], dim=1)
+        found = best_correlated(codes, values, ["own", "shared", "none"])
+        assert found["own"]["latent"] == 1
+        assert found["own"]["correlation"] == pytest.approx(-1 / 1.25**0.5, abs=0.02)
+        assert found["own"]["lead"] == pytest.approx(1 / 1.25**0.5, abs=0.05)
+        assert abs(found["shared"]["correlation"]) > 0.65 and found["shared"]["lead"] < 0.05
+        assert attribute_latents(found) == [1]
+        attribute = {"a": {"latent": 0, "auroc": 0.7, "lead": 0.1}}
+        assert attribute_latents(attribute, found) == [0, 1]
+        assert attribute_latents(attribute, found, stricter=(0.06, 0)) == [1]
+        assert attribute_latents(attribute, found, stricter=(0, 0.08)) == [1]
+
     def test_picture_statistics_of_drawn_pictures(self):
         images = torch.zeros(3, 3, 64, 64, dtype=torch.uint8)
         images[0, :, :, :32] = 255  # lit from the left
         images[1, 0] = 255  # red all over
         images[2, :, :48, :8] = images[2, :, :48, -8:] = 255  # bright behind the head
-        brightness, background, warm, left = picture_statistics(images).T
+        brightness, background, warm, left, at_left, at_right, skin = picture_statistics(images).T
         assert torch.allclose(left, torch.tensor([1.0, 0.0, 0.0]), atol=1e-6)
         assert torch.allclose(warm, torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
         assert torch.allclose(background, torch.tensor([0.5, 1 / 3, 1.0]), atol=1e-6)
         assert torch.allclose(brightness, torch.tensor([0.5, 1 / 3, 0.1875]), atol=1e-6)
+        assert torch.allclose(at_left, torch.tensor([1.0, 1 / 3, 1.0]), atol=1e-6)
+        assert torch.allclose(at_right, torch.tensor([0.0, 1 / 3, 1.0]), atol=1e-6)
+        assert torch.allclose(skin[1:], torch.tensor([0.299, 0.0]), atol=1e-6)
 
     def test_head_turn_in_eye_distances(self):
         frontal = torch.tensor([[10.0, 0], [30, 0], [20, 10], [12, 20], [28, 20]])

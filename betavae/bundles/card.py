@@ -11,8 +11,9 @@ from betavae.bundles.groups_card import groups_part
 from betavae.bundles.latent import Latent, by_kl
 from betavae.bundles.rates import rates_part
 from betavae.bundles.renderer_card import renderer_part
+from betavae.bundles.training_card import special_training
 from betavae.metrics.direction import LEGEND, with_arrow
-from betavae.training.config import FALLS_FROM, config_from, fresh_rounds
+from betavae.training.config import fresh_rounds
 
 FACES = (  # score, name in the table, unit, digits
     ("psnr", "PSNR", "dB", 2),
@@ -125,45 +126,9 @@ def _what_it_is(config: dict[str, Any]) -> list[str]:
         f"{training['steps_done']:,} steps of {training['batch_size']} pictures, with seed "
         f"{training['seed']} and code version `{config['code_version']}`. Training took "
         f"{config['seconds'] / 60:.0f} minutes on one CPU core or on faster "
-        f"hardware.{_beta_norm(config)}{_growth(training)}{_polar(config)}",
+        f"hardware.{special_training(config)}",
         *_selection(config),
     ]
-
-
-def _beta_norm(config: dict[str, Any]) -> str:
-    found = config.get("log_beta_norm")
-    return "" if found is None else f" log β_norm = log(β·M/N) = {found}."
-
-
-def _growth(training: dict[str, Any]) -> str:
-    steps, falling = training.get("growth"), training.get("falling")
-    if falling:
-        return (
-            f" In its first {falling:,} steps KL's weight fell from {FALLS_FROM:g} to the "
-            "objective's (`betavae/training/growth.py`)."
-        )
-    if not steps:
-        return ""
-    (_, first), *later = config_from(training).fresh_starts.items()
-    most = f"at most {first} of the unused latents" if first else "the unused latents"
-    more = [f" At most {n} more started again at step {step:,}." for step, n in later]
-    return (
-        " Its code grew in parts (`betavae/training/growth.py`). It was first trained for "
-        f"{steps:,} steps with the KL divergence alone, whose weight β fell to 1, and for "
-        f"{steps:,} steps with the objective. Then {most} started again, with {steps:,} steps of "
-        f"the KL divergence alone. The remaining steps had the objective.{''.join(more)}"
-    )
-
-
-def _polar(config: dict[str, Any]) -> str:
-    if not config.get("polar"):
-        return ""
-    distance, angle = config["polar"]
-    return (
-        f" After step {config['training']['polar']:,}, latents z{distance} and z{angle}, which "
-        "turned together, became polar coordinates: a distance, and an angle in radians "
-        "(`betavae/model/polar.py`, `betavae/training/turning.py`)."
-    )
 
 
 def _selection(config: dict[str, Any]) -> list[str]:
@@ -260,12 +225,18 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     if fresh_rounds(training):
         words += ["--fresh-latents", *map(str, fresh_rounds(training))]
+    made = [
+        f"{' '.join(words)} --to runs/{name}",
+        f"python -m betavae publish runs/{name}{data} --to weights/{name}",
+    ]
+    if "rotated" in config:
+        of = config["rotated"]["of"]
+        made = [f"python -m betavae rotate weights/{of}{data} --to weights/{name}"]
     return [
         "## Reproduce",
         "",
         "```sh",
-        f"{' '.join(words)} --to runs/{name}",
-        f"python -m betavae publish runs/{name}{data} --to weights/{name}",
+        *made,
         f"python -m betavae evaluate weights/{name}{data}   # the scores above",
         f"python -m betavae traverse weights/{name}   # the figure",
         "```",

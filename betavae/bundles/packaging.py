@@ -22,7 +22,7 @@ from betavae.bundles.rates import measure_rates
 from betavae.bundles.stored import stored_faces
 from betavae.machine.version import code_version
 from betavae.metrics import evaluate as score_codes
-from betavae.metrics.faces import evaluate_faces
+from betavae.metrics.faces import add_attributes, evaluate_faces
 from betavae.metrics.groups import evaluate_groups
 from betavae.metrics.reconstruction import validate
 from betavae.metrics.renderer import evaluate_renderer
@@ -84,8 +84,12 @@ def _fill(
     described = _config(model, config, state, folder, training, validation)
     write_json(folder / "config.json", described | ({"selection": selection} if selection else {}))
     write_history(folder / "history.csv", state["history"])
-    vae, dial = read_model(folder)  # as it is stored: a network for every β is rounded
+    return describe(folder, validation)
 
+
+def describe(folder: Path, validation) -> VAE:
+    """latents.json, codes.safetensors and traversal.png, of the model that the folder holds."""
+    vae, dial = read_model(folder)  # as it is stored: a network for every β is rounded
     means, kl = encode_all(vae, validation)
     latents = describe_latents(means, kl, validation)
     write_json(folder / "latents.json", [latent_row(latent) for latent in latents])
@@ -192,6 +196,15 @@ def measure_renderer(folder: Path, training, validation, seed: int = 0) -> dict[
     renderer = Renderer.from_pretrained(folder)
     metrics["renderer"] = evaluate_renderer(renderer, training, validation, seed)
     metrics["renderer"]["code_version"] = code_version()
+    _write_scores(folder, metrics)
+    return metrics
+
+
+def measure_attributes(folder: Path, vae: VAE, validation) -> dict[str, Any]:
+    """By which latents attributes and statistics are told, and how many track one, alone."""
+    metrics = json.loads((folder / "metrics.json").read_bytes())
+    add_attributes(metrics, encode_all(vae, validation)[0], validation)
+    metrics["measured_again"] = metrics.get("measured_again", {}) | {"attributes": code_version()}
     _write_scores(folder, metrics)
     return metrics
 

@@ -32,6 +32,11 @@ def add(commands) -> None:
         "they are (they are measured with the rest)",
     )
     parser.add_argument(
+        "--attributes",
+        action="store_true",
+        help="faces with attributes: which latents track one attribute or statistic, alone",
+    )
+    parser.add_argument(
         "--renderer",
         action="store_true",
         help="the renderer's part alone (it is measured with the rest, if the bundle has one)",
@@ -82,6 +87,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.groups:
         _evaluate_groups(loaded, options)
         return
+    if options.attributes:
+        _evaluate_attributes(loaded, options)
+        return
     if options.quick:
         _evaluate_quickly(loaded, options.seed)
         return
@@ -106,9 +114,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             continue
         within = f"{tolerance[name]:10.4g}" if name in tolerance else ""
         print(f"{name:20s} {value:12.4f} {stored.get(name, float('nan')):12.4f} {within}")
-    for name, best in metrics.get("attributes", {}).items():
-        print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
-
+    print_attributes(metrics)
     if "rates" in metrics:
         print()
         print_rates(metrics["rates"])
@@ -160,6 +166,30 @@ def _evaluate_groups(loaded: bundle.Bundle, options: argparse.Namespace) -> None
             f"{name:24s} {row['pictures']:8d} {row['psnr']:7.2f} {row['ssim']:7.3f} "
             f"{row['code_error']:11.3f} {row['shift']:+7.3f}"
         )
+
+
+def _evaluate_attributes(loaded: bundle.Bundle, options: argparse.Namespace) -> None:
+    from betavae.bundles.packaging import measure_attributes
+    from betavae.metrics.faces import add_attributes
+
+    validation = one_split(loaded.config["data"]["name"], options.root, "validation")
+    if getattr(validation, "attributes", None) is None:
+        raise ValueError(f"{loaded.name} has no attributes to track; only models of faces do.")
+    if options.dry_run:
+        found = loaded.metrics
+        add_attributes(found, bundle.encode_all(loaded.vae, validation)[0], validation)
+    else:
+        found = measure_attributes(loaded.folder, loaded.vae, validation)
+    print_attributes(found)
+    print(f"{found['scores']['attribute_latents']} latents track one attribute or statistic")
+
+
+def print_attributes(metrics: dict) -> None:
+    """By which latent each attribute and each statistic is told best."""
+    for name, best in metrics.get("attributes", {}).items():
+        print(f"  {name:24s} AUROC {best['auroc']:.3f} by z{best['latent']}")
+    for name, best in metrics.get("statistics", {}).items():
+        print(f"  {name:24s} correlation {best['correlation']:+.3f} with z{best['latent']}")
 
 
 def print_rates(rates: dict) -> None:

@@ -7,39 +7,60 @@ from torch import Tensor
 
 # Light and colour are what a face model codes first, and CelebA's annotators were not asked about
 # them; these are measured on the picture itself.
-PICTURE_STATISTICS = ("brightness", "background brightness", "warm colours", "light from the left")
+PICTURE_STATISTICS = (
+    "brightness",
+    "background brightness",
+    "warm colours",
+    "light from the left",
+    "background at the left",
+    "background at the right",
+    "skin brightness",
+)
+SKIN = (slice(36, 48), slice(22, 42))  # rows, columns of the crop: nose and cheeks
 
-# A latent tracks one attribute: it tells it by this AUROC, so much better than any other latent.
+# A latent tracks one attribute: it tells it by this AUROC, so much better than any other latent;
+# or a statistic by this correlation, so much more.
 TELLING, LEADING = 0.65, 0.03
+CORRELATED, LEADING_BY = 0.65, 0.05
 
 
 def picture_statistics(images: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) -> (N, 4) float, one column for each of PICTURE_STATISTICS, in [-1, 1].
+    """uint8 (N, 3, 64, 64) -> (N, 7) float, one column for each of PICTURE_STATISTICS, in [-1, 1].
 
     brightness             mean of all pixels
     background brightness  mean of the outer eighth at the left and right, above the shoulders
     warm colours           mean red minus mean blue
     light from the left    mean of the left half minus mean of the right half, as seen
+    background at the left, at the right  mean of either eighth alone
+    skin brightness        median luma of nose and cheeks
     """
     high, wide = images.shape[-2:]
     edge, above = wide // 8, high * 3 // 4
     columns = []
     for chunk in images.split(1024):
         x = chunk.float() / 255
-        sides = torch.cat([x[..., :above, :edge], x[..., :above, -edge:]], dim=-1)
+        sides = [x[..., :above, :edge], x[..., :above, -edge:]]
         halves = [half.flatten(1).mean(1) for half in (x[..., : wide // 2], x[..., wide // 2 :])]
         columns.append(
             torch.stack(
                 [
                     x.flatten(1).mean(1),
-                    sides.flatten(1).mean(1),
+                    torch.cat(sides, dim=-1).flatten(1).mean(1),
                     x[:, 0].flatten(1).mean(1) - x[:, 2].flatten(1).mean(1),
                     halves[0] - halves[1],
+                    *(side.flatten(1).mean(1) for side in sides),
+                    skin_brightness(x),
                 ],
                 dim=1,
             )
         )
     return torch.cat(columns)
+
+
+def skin_brightness(images: Tensor) -> Tensor:
+    """Crops of aligned faces (N, 3, 64, 64) in [0, 1] -> median luma of the skin, (N,)."""
+    red, green, blue = images[:, :, SKIN[0], SKIN[1]].unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).flatten(1).median(1).values
 
 
 def head_turn(landmarks: Tensor) -> Tensor:
@@ -106,19 +127,55 @@ def best_latents(codes: Tensor, attributes: Tensor, names: list[str]) -> dict[st
     }
 
 
-def stands_for(best: dict) -> bool:
-    """Whether the best latent of an attribute tells it well, and no other latent does."""
-    return best["auroc"] >= TELLING and best.get("lead", 0) >= LEADING
+def best_correlated(codes: Tensor, values: Tensor, names: list[str]) -> dict[str, dict]:
+    """Per statistic the single latent that tells it best, as `best_latents`: {name: {"latent": k,
+    "correlation": r, "lead": |r| minus that of the next best latent}}. values (N, len(names))."""
+    signed = torch.cat([correlations(codes, values), torch.zeros(1, len(names)).to(codes)])
+    (best, second), (latent, _) = signed.abs().topk(2, dim=0)
+    return {
+        name: {
+            "latent": int(latent[i]),
+            "correlation": round(float(signed[latent[i], i]), 4),
+            "lead": round(float(best[i] - second[i]), 4),
+        }
+        for i, name in enumerate(names)
+    }
 
 
-def attribute_latents(best: dict[str, dict]) -> list[int]:
-    """The latents that track one attribute, from what `best_latents` gives.
+def stands_for(best: dict, stricter: tuple[float, float] = (0.0, 0.0)) -> bool:
+    """Whether the best latent of an attribute or statistic tells it well, and no other does.
+
+    stricter  added to both thresholds: of how well it is told, and of the lead
+    """
+    if "correlation" in best:
+        told, least, lead = abs(best["correlation"]), CORRELATED, LEADING_BY
+    else:
+        told, least, lead = best["auroc"], TELLING, LEADING
+    return told >= least + stricter[0] and best.get("lead", 0) >= lead + stricter[1]
+
+
+def attribute_latents(
+    *best: dict[str, dict], stricter: tuple[float, float] = (0.0, 0.0)
+) -> list[int]:
+    """The latents that track one attribute, from what `best_latents` and `best_correlated` give.
 
     A latent counts once, however many attributes it leads in: "male" and "wearing lipstick" are
     told by the same one. That an attribute has *one* latent is what MIG asks of a factor; its
     information in bits would mislead here, where attributes are correlated and rare.
     """
-    return sorted({found["latent"] for found in best.values() if stands_for(found)})
+    found = [each for some in best for each in some.values()]
+    return sorted({each["latent"] for each in found if stands_for(each, stricter)})
+
+
+def what_is_told(codes: Tensor, faces) -> dict[str, dict[str, dict]]:
+    """{"attributes", "statistics"}: by which latent of codes (N, L) each is told best, of a data
+    set of N faces with `images`, `attributes` and `attribute_names`."""
+    names = [readable(name) for name in faces.attribute_names]
+    measured = picture_statistics(faces.images)
+    return {
+        "attributes": best_latents(codes, faces.attributes, names),
+        "statistics": best_correlated(codes, measured, list(PICTURE_STATISTICS)),
+    }
 
 
 def readable(attribute: str) -> str:

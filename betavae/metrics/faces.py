@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from betavae.metrics.attributes import (
+    CORRELATED,
     LEADING,
+    LEADING_BY,
+    PICTURE_STATISTICS,
     TELLING,
     attribute_latents,
-    best_latents,
-    readable,
+    what_is_told,
 )
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS, mean_squared_errors, psnr, ssim
@@ -23,7 +25,9 @@ PROTOCOL = (
     "mean squared error over all pictures and pixels in [0, 1]; KL and -log p in nats a picture; "
     f"a latent is active from {ACTIVE_NATS} nats of mean KL; it tracks an attribute if the AUROC "
     f"of its posterior mean is at least {TELLING}, and at least {LEADING} higher than that of any "
-    "other latent; PCA fitted to training pictures"
+    f"other latent, or a statistic measured on the picture ({', '.join(PICTURE_STATISTICS)}) if "
+    f"its correlation is at least {CORRELATED}, and at least {LEADING_BY} higher; PCA fitted to "
+    "training pictures"
 )
 PCA_PICTURES = 12_000  # enough that the 32nd component is stable, and it fits in memory
 # Two runs of one protocol on one machine agree exactly; other machines' kernels round otherwise.
@@ -79,12 +83,18 @@ def evaluate_faces(vae: VAE, training, validation, seed: int = 0) -> dict[str, A
         "tolerance": TOLERANCE,
     }
     if validation.attributes is not None:
-        names = [readable(name) for name in validation.attribute_names]
-        result["attributes"] = best_latents(whole["means"], validation.attributes, names)
-        found = attribute_latents(result["attributes"])
-        result["scores"]["attribute_latents"] = len(found)
-        result["tolerance"] = {**TOLERANCE, "attribute_latents": 1}  # one may be at the threshold
+        add_attributes(result, whole["means"], validation)
     return result
+
+
+def add_attributes(metrics: dict[str, Any], means: Tensor, validation) -> None:
+    """Put into `metrics` by which latent attributes and statistics are told, and the count."""
+    metrics |= what_is_told(means, validation)
+    found = attribute_latents(metrics["attributes"], metrics["statistics"])
+    metrics["scores"]["attribute_latents"] = len(found)
+    # One may be at the threshold.
+    metrics["tolerance"] = {**metrics["tolerance"], "attribute_latents": 1}
+    metrics["protocol"] = PROTOCOL
 
 
 @torch.no_grad()

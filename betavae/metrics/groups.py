@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from betavae.metrics.attributes import readable
+from betavae.metrics.attributes import readable, skin_brightness
 from betavae.metrics.codes import BATCH
 from betavae.metrics.reconstruction import ACTIVE_NATS, mean_squared_errors, ssim
 from betavae.model import VAE
 
-SKIN = (slice(36, 48), slice(22, 42))  # rows, columns of the crop: nose and cheeks
 DARK, LIGHT = 0.45, 0.65  # luma, 0 to 1: a tenth of CelebA's validation faces is below the first
 BANDS = (f"skin darker than {DARK}", "skin in between", f"skin lighter than {LIGHT}")
 RECOGNISED = ("Male", "Young", "Eyeglasses", "Wearing_Hat", "Smiling")
@@ -29,12 +28,6 @@ PROTOCOL = (
     "pictures of one half of the split and asked about the other, both ways, with the threshold "
     "that finds as many as there are)"
 )
-
-
-def skin_brightness(images: Tensor) -> Tensor:
-    """Crops of aligned faces (N, 3, 64, 64) in [0, 1] -> median luma of the skin, (N,)."""
-    red, green, blue = images[:, :, SKIN[0], SKIN[1]].unbind(1)
-    return (0.299 * red + 0.587 * green + 0.114 * blue).flatten(1).median(1).values
 
 
 @torch.no_grad()

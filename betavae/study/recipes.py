@@ -48,6 +48,14 @@ def train_command(name: str, training: dict[str, Any]) -> str:
     return " ".join([*words, f"--to runs/{name}"])
 
 
+def bundle_commands(name: str, config: dict[str, Any]) -> list[str]:
+    """What makes the bundle `name` of faces: training and packaging, or the rotation of another."""
+    if "rotated" in config:
+        of = config["rotated"]["of"]
+        return [f"python -m betavae rotate weights/{of} --data DATA --to weights/{name}"]
+    return [train_command(name, config["training"]), publish_command(name, config)]
+
+
 def publish_command(name: str, config: dict[str, Any]) -> str:
     """Packages the bundle `name`: of 2D shapes the run of the grid, or the seed to be chosen."""
     training, data = config["training"], config["data"]["name"]

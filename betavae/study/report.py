@@ -15,7 +15,12 @@ from betavae.bundles.places import folder_of, root
 from betavae.study.kinds import is_long, kind, row_kind
 from betavae.study.protocols import BEFORE, named
 from betavae.study.quoting import DIGITS, band, listed, quoted, quoted_bundle
-from betavae.study.recipes import grid_command, publish_command, train_command
+from betavae.study.recipes import (
+    bundle_commands,
+    grid_command,
+    publish_command,
+    train_command,
+)
 from betavae.study.reflow import reflowed
 from betavae.study.summary import PAPER, spread
 from betavae.study.table import as_markdown, markdown, marked, read_study
@@ -210,9 +215,7 @@ def _faces(folder: Path) -> dict[str, Any]:
         "table": as_markdown(table),
         "sharp": as_markdown(_sharp(bundles)),
         "commands": [
-            line
-            for name, (config, _) in bundles.items()
-            for line in (train_command(name, config["training"]), publish_command(name, config))
+            line for name, (config, _) in bundles.items() for line in bundle_commands(name, config)
         ],
     }
 

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE
+from betavae.model.rotation import ends
 from betavae.training.config import FALLS_FROM, PRESSURE, TrainingConfig
 
 LOWEST = 1e-3  # what weight KL falls to where the objective's β is 0
@@ -61,22 +62,13 @@ def prepare(vae: VAE, images: Tensor, generator: torch.Generator) -> None:
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             module.weight.normal_(0, math.sqrt(2 / _inputs(module)), generator=generator)
             module.bias.zero_()
-    head, first = _ends(vae)
+    head, first = ends(vae)
     head.weight *= FAINT
     first.weight *= 2 * FAINT
     last = [module for module in vae.decoder if hasattr(module, "weight")][-1]
     last.weight *= FAINT
     brightness = images.mean((0, 2, 3)).clamp(0.01, 0.99).logit()
     last.bias.copy_(brightness.repeat_interleave(len(last.bias) // len(brightness)))
-
-
-def _ends(vae: VAE) -> tuple[nn.Linear, nn.Linear]:
-    """The encoder's last layer and the decoder's first: where latents are told and heard."""
-    head, first = (
-        next(module for module in modules if isinstance(module, nn.Linear))
-        for modules in (reversed(vae.encoder), vae.decoder)
-    )
-    return head, first
 
 
 def _inputs(module: nn.Module) -> float:
@@ -94,7 +86,7 @@ def start_afresh(
 
     kl  mean KL of each latent over the last batch (L,), in nats
     """
-    head, first = _ends(vae)
+    head, first = ends(vae)
     heard = first.weight[:, kl >= ACTIVE_NATS]
     spread = float(heard.std() if heard.numel() else first.weight.std())
     silent = (kl < ACTIVE_NATS).nonzero().flatten().tolist()
@@ -116,7 +108,7 @@ def close(vae: VAE, latents: list[int]) -> None:
     The mean of a silent latent still moves by a hundredth, and scores that bin or rank means read
     it as they read any other.
     """
-    head, _ = _ends(vae)
+    head, _ = ends(vae)
     rows = [row for latent in latents for row in (latent, vae.latents + latent)]
     head.weight[rows], head.bias[rows] = 0, 0
 
