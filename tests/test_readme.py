@@ -31,6 +31,7 @@ SCORES = {  # a column of README's tables -> the score, and its digits there
     "PSNR, dB": ("psnr", 2),
     "KL, nats": ("kl", 1),
     "active latents": ("active_latents", 0),
+    "that track one attribute": ("attribute_latents", 0),
     "−log p, nats": ("reconstruction", 1),
     "MIG": ("mig", 3),
     "DCI": ("dci", 3),

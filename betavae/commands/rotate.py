@@ -18,8 +18,8 @@ def add(commands) -> None:
         "and be near one value for most faces. Attributes of the training pictures, if there are "
         "any, choose between several rotations. Pictures of posterior means stay the same, and "
         "so does a renderer. See betavae/model/rotation.py.",
-        epilog="Example: python -m betavae rotate weights/celeba-beta-tcvae --data data/celeba "
-        "--to weights/celeba-beta-tcvae-rotated",
+        epilog="Example: python -m betavae rotate weights/celeba-vae --data data/celeba "
+        "--to weights/celeba-vae-rotated",
     )
     parser.set_defaults(run_command=_rotate)
     parser.add_argument("bundle", type=Path, help="such as weights/celeba-beta-tcvae")

@@ -66,15 +66,16 @@ def quoted(row: dict[str, Any]) -> SimpleNamespace:
 
 def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNamespace:
     """A served bundle: its scores as `quoted` gives them, `.title`, `.minutes` of training,
-    `.training` (settings), `.pictures` and `.attributes` where it has them; of 2D shapes also
-    `.mig_of_four`, without the shape, and `.redrawn`, each score's standard deviation over other
-    draws of pictures."""
+    `.training` (settings), `.pictures`, `.rotated` (how its axes were chosen, or None) and
+    `.attributes` where it has them; of 2D shapes also `.mig_of_four`, without the shape, and
+    `.redrawn`, each score's standard deviation over other draws of pictures."""
     return SimpleNamespace(
         title=config["title"],
         minutes=config["seconds"] / 60,
         training=config["training"],
         **_redrawn(measured),
         pictures=config["data"],
+        rotated=config.get("rotated"),
         attributes={
             name: SimpleNamespace(auroc=Score([v["auroc"]], 2), lead=Score([v["lead"]], 2))
             for name, v in measured.get("attributes", {}).items()
