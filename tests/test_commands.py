@@ -51,14 +51,18 @@ def test_every_command_of_the_readme_and_the_studies_can_be_given():
 def test_a_cards_commands_make_what_is_served(name):
     """The training command, read back, is the configuration that the bundle was trained with."""
     bundle = bundles.load(name)
-    train, publishing, *_ = map(
+    train, publishing, *rest = map(
         parsed, commands((bundle.folder / "README.md").read_text(encoding="utf-8"))
     )
     chosen = {k: v for k, v in vars(train).items() if v is not None}
     chosen["objective_settings"] = objective_settings(chosen)
     stored = {k: v for k, v in bundle.config["training"].items() if k != "steps_done"}
     assert config_from({**DEFAULTS[train.data], **chosen}) == TrainingConfig(**stored)
-    assert publishing.to == Path("weights") / name and publishing.source == train.run
+    rotated = bundle.config.get("rotated")
+    published = rotated["of"] if rotated else name
+    assert publishing.to == Path("weights") / published and publishing.source == train.run
+    if rotated:
+        assert rest[0].bundle == publishing.to and rest[0].to == Path("weights") / name
 
 
 def test_grid_plans_the_seeds_and_settings_that_are_asked_for(monkeypatch, tmp_path):

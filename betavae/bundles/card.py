@@ -225,13 +225,13 @@ def _commands(name: str, config: dict[str, Any]) -> list[str]:
         words += [f"--{option.replace('_', '-')}", shlex.quote(str(training[option]))]
     if fresh_rounds(training):
         words += ["--fresh-latents", *map(str, fresh_rounds(training))]
+    of = config.get("rotated", {}).get("of", name)
     made = [
-        f"{' '.join(words)} --to runs/{name}",
-        f"python -m betavae publish runs/{name}{data} --to weights/{name}",
+        f"{' '.join(words)} --to runs/{of}",
+        f"python -m betavae publish runs/{of}{data} --to weights/{of}",
     ]
-    if "rotated" in config:
-        of = config["rotated"]["of"]
-        made = [f"python -m betavae rotate weights/{of}{data} --to weights/{name}"]
+    if of != name:
+        made.append(f"python -m betavae rotate weights/{of}{data} --to weights/{name}")
     return [
         "## Reproduce",
         "",
