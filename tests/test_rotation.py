@@ -160,7 +160,7 @@ class TestBundle:
         assert cli.main(["publish", str(tmp_path / "run"), *data, "--to", str(plain)]) == 0
         assert cli.main(["rotate", str(plain), *data, "--to", str(turned)]) == 0
         old, new = bundles.load(plain), bundles.load(turned)
-        assert new.title == "VAE (β = 1), rotated" and new.config["training"]["steps"] == 20
+        assert new.title == "Rotated VAE (β = 1)" and new.config["training"]["steps"] == 20
         said = new.config["rotated"]
         assert said["of"] == "plain" and len(said["attribute_latents"]) == said["rotations"] == 3
         assert said["attribute_latents"][said["chosen"]] == max(said["attribute_latents"])

@@ -54,7 +54,7 @@ def rotate_bundle(source: Bundle, folder: Path, training, validation) -> None:
         shutil.copyfile(source.folder / "history.csv", part / "history.csv")
         config = {
             **source.config,
-            "title": f"{source.title}, rotated",
+            "title": f"Rotated {source.title}",
             "weights_sha256": digest(part / "model.safetensors"),
             "rotated": {"of": source.name, **said, "code_version": code_version()},
         }
