@@ -14,6 +14,7 @@ from small_runs import small_config
 
 from betavae import VAE, MultiRateVAE, bundles, cli, metrics
 from betavae.bundles.packaging import package
+from betavae.bundles.rates import comparable
 from betavae.data import CelebA, Shapes2D
 from betavae.metrics import rates
 from betavae.metrics.faces import evaluate_faces
@@ -166,3 +167,16 @@ class TestCard:
         after = json.loads((weights / "any-beta" / "metrics.json").read_bytes())
         assert after["rates"] == before["rates"]
         assert "active" in capsys.readouterr().out
+
+
+def test_it_is_compared_with_the_models_that_were_trained_for_one_beta():
+    """Grown ones have another training, and a rotated one is the code of one that is there."""
+    for data, names in (
+        ("celeba", ["celeba-vae", "celeba-beta-vae"]),
+        ("shapes2d", ["shapes2d-vae", "shapes2d-beta-vae"]),
+    ):
+        found = comparable(bundles.load(f"{data}-any-beta").config)
+        assert [(folder.name, beta) for folder, beta, _ in found] == [
+            (names[0], 1.0),
+            (names[1], 250.0 if data == "celeba" else 4.0),
+        ]

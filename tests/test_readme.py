@@ -18,7 +18,7 @@ from betavae.commands.grid import runs_of
 from betavae.metrics import codes
 from betavae.study import report
 from betavae.study.kinds import row_kind
-from betavae.study.quoting import DIGITS
+from betavae.study.quoting import DIGITS, quoted_bundle
 from betavae.study.reflow import WIDTH, reflowed
 from betavae.study.table import read_study
 
@@ -243,3 +243,15 @@ def test_paragraphs_are_wrapped_and_nothing_else():
     paragraph, items = found.split("\n\n")[1:3]
     assert max(map(len, paragraph.splitlines())) <= WIDTH and paragraph.count("\n") == 2
     assert items.splitlines()[1].startswith("  word")
+
+
+def test_a_model_of_every_beta_is_told_by_how_far_it_is_off():
+    def point(**scores: float) -> dict[str, float]:
+        return {"kl": 10.0, "mse_mean": 0.02, "mse_sample": 0.03, "loss": 100.0} | scores
+
+    single = [{"beta": 4.0, **point(), "dial": point(kl=12.0, mse_mean=0.01, loss=98.5)}]
+    config = {"title": "", "seconds": 0, "training": {}, "data": {}}
+    off = {"kl": 20, "mse_mean": -50, "mse_sample": 0, "loss": -1.5}
+    quoted = quoted_bundle(config, {"scores": {}, "rates": {"single": single}})
+    assert quoted.beside == {4.0: pytest.approx(off)}
+    assert quoted_bundle(config, {"scores": {}}).beside == {}

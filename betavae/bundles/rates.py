@@ -21,7 +21,7 @@ def measure_rates(
     source = training if hasattr(training, "factor_sizes") else None
     found = evaluate_rates(dial.at, dial.betas, validation, seed, source)
     single = []
-    for folder, beta, other in _single(config):
+    for folder, beta, other in comparable(config):
         point = rate_point(VAE.from_pretrained(folder), beta, validation, seed)
         beside = rate_point(dial.at(beta), beta, validation, seed)
         single.append(
@@ -36,7 +36,7 @@ def measure_rates(
     return {**found, "single": single}
 
 
-def _single(config: dict[str, Any]) -> list[tuple[Path, float, dict[str, Any]]]:
+def comparable(config: dict[str, Any]) -> list[tuple[Path, float, dict[str, Any]]]:
     """(folder, β, config) of the bundles to compare with, from the smallest β."""
     low, high = config["betas"]
     found = []
@@ -46,6 +46,7 @@ def _single(config: dict[str, Any]) -> list[tuple[Path, float, dict[str, Any]]]:
         same = all(training.get(key) == config["training"].get(key) for key in ALIKE)
         pictures = ("validation_pictures", "crop")
         same = same and all(other["data"].get(k) == config["data"].get(k) for k in pictures)
+        same = same and "rotated" not in other  # the code of one that is here
         if not same or any(training.get(key) for key in ("betas", "growth", "falling")):
             continue
         if training["objective"] not in ("vae", "beta-vae"):

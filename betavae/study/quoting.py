@@ -66,8 +66,9 @@ def quoted(row: dict[str, Any]) -> SimpleNamespace:
 
 def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNamespace:
     """A served bundle: its scores as `quoted` gives them, `.title`, `.minutes` of training,
-    `.training` (settings), `.pictures`, `.rotated` (how its axes were chosen, or None) and
-    `.attributes` where it has them; of 2D shapes also `.mig_of_four`, without the shape, and
+    `.training` (settings), `.pictures`, `.rotated` (how its axes were chosen, or None), `.beside`
+    (of every β, by how much it differs from a model of one: {β: scores}, in per cent, loss in nats)
+    and `.attributes` where it has them; of 2D shapes also `.mig_of_four`, without the shape, and
     `.redrawn`, each score's standard deviation over other draws of pictures."""
     return SimpleNamespace(
         title=config["title"],
@@ -76,6 +77,7 @@ def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNam
         **_redrawn(measured),
         pictures=config["data"],
         rotated=config.get("rotated"),
+        beside=_beside(measured),
         attributes={
             name: SimpleNamespace(auroc=Score([v["auroc"]], 2), lead=Score([v["lead"]], 2))
             for name, v in measured.get("attributes", {}).items()
@@ -85,6 +87,16 @@ def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNam
             for name, value in measured["scores"].items()
         },
     )
+
+
+def _beside(measured: dict[str, Any]) -> dict[float, dict[str, float]]:
+    return {
+        one["beta"]: {
+            **{k: 100 * (one["dial"][k] / one[k] - 1) for k in ("kl", "mse_mean", "mse_sample")},
+            "loss": one["dial"]["loss"] - one["loss"],
+        }
+        for one in measured.get("rates", {}).get("single", [])
+    }
 
 
 def _redrawn(measured: dict[str, Any]) -> dict[str, Any]:
