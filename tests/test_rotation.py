@@ -8,6 +8,7 @@ from conftest import Pictures, small_celeba
 
 from betavae import bundles, cli
 from betavae.bundles import rotated
+from betavae.bundles.training_card import special_training
 from betavae.model import VAE, rotation
 
 
@@ -169,6 +170,9 @@ class TestBundle:
         torch.testing.assert_close(*pictures, atol=1e-4, rtol=0)
         card = (turned / "README.md").read_text(encoding="utf-8")
         assert "it is the code of [`plain`](../plain) on other axes" in card
+        assert "there labels do choose" in card
+        said["attribute_latents"] = None  # as of pictures without attributes
+        assert special_training(new.config).endswith("the one was taken that does this best.")
         assert "rotate weights/plain --data DATA --to weights/turned" in card
 
     def test_one_active_latent_is_refused(self, tmp_path, monkeypatch):

@@ -53,10 +53,15 @@ def _rotated(config: dict[str, Any]) -> str:
     if "rotated" not in config:
         return ""
     of, rotations = config["rotated"]["of"], config["rotated"]["rotations"]
+    best = "the one was taken that does this best."
+    if config["rotated"]["attribute_latents"]:
+        best = (
+            "the one was taken whose latents track the most attributes in the training pictures: "
+            "there labels do choose."
+        )
     return (
         f" Then its code was rotated: it is the code of [`{of}`](../{of}) on other axes, and a "
         "posterior mean has the same picture as there (`betavae/model/rotation.py`). The axes were "
         "found without labels: each latent should change few places of the picture, and be near "
-        f"one value for most faces. Of {rotations} such rotations, the one was taken whose latents "
-        "track the most attributes in the training pictures: there labels do choose."
+        f"one value for most pictures. Of {rotations} such rotations, {best}"
     )
