@@ -90,6 +90,13 @@ def rates_part(config: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     ]
 
 
+def difference(one: dict[str, Any]) -> dict[str, float]:
+    """How far the network for every β is from `one` of "single", in per cent; loss in nats."""
+    dial, names = one["dial"], ("kl", "mse_mean", "mse_sample")
+    shares = {name: 100 * (dial[name] / one[name] - 1) for name in names}
+    return {**shares, "loss": dial["loss"] - one["loss"]}
+
+
 def _beside(rates: dict[str, Any]) -> list[str]:
     if not rates["single"]:
         return []
@@ -102,16 +109,14 @@ def _beside(rates: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for other in rates["single"]:
-        own = other["dial"]
+        own, off = other["dial"], difference(other)
         lines += [
             f"| {other['beta']:g} | `{other['name']}` | {other['steps']:,} of "
             f"{other['batch_size']} | {_figures(other)} |",
             f"| {other['beta']:g} | this one | | {_figures(own)} |",
-            f"| | difference | | {own['kl'] / other['kl'] - 1:+.1%} | "
+            f"| | difference | | {off['kl']:+.1f}% | "
             f"{own['active_latents'] - other['active_latents']:+d} | "
-            f"{own['mse_mean'] / other['mse_mean'] - 1:+.1%} | "
-            f"{own['mse_sample'] / other['mse_sample'] - 1:+.1%} | "
-            f"{own['loss'] - other['loss']:+.0f} |",
+            f"{off['mse_mean']:+.1f}% | {off['mse_sample']:+.1f}% | {off['loss']:+.0f} |",
         ]
     return lines
 

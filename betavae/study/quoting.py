@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from betavae.bundles.rates import difference
 from betavae.study.table import PER_CENT
 
 DIGITS = {  # of a score in a sentence; those that are not named here have three
@@ -77,7 +78,9 @@ def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNam
         **_redrawn(measured),
         pictures=config["data"],
         rotated=config.get("rotated"),
-        beside=_beside(measured),
+        beside={
+            one["beta"]: difference(one) for one in measured.get("rates", {}).get("single", [])
+        },
         attributes={
             name: SimpleNamespace(auroc=Score([v["auroc"]], 2), lead=Score([v["lead"]], 2))
             for name, v in measured.get("attributes", {}).items()
@@ -87,16 +90,6 @@ def quoted_bundle(config: dict[str, Any], measured: dict[str, Any]) -> SimpleNam
             for name, value in measured["scores"].items()
         },
     )
-
-
-def _beside(measured: dict[str, Any]) -> dict[float, dict[str, float]]:
-    return {
-        one["beta"]: {
-            **{k: 100 * (one["dial"][k] / one[k] - 1) for k in ("kl", "mse_mean", "mse_sample")},
-            "loss": one["dial"]["loss"] - one["loss"],
-        }
-        for one in measured.get("rates", {}).get("single", [])
-    }
 
 
 def _redrawn(measured: dict[str, Any]) -> dict[str, Any]:
