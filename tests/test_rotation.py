@@ -73,14 +73,11 @@ class TestSought:
         assert len(ends) == 3
         codes -= codes.mean(0)
 
-        def height(turn: torch.Tensor, most=(1.0, 1.0)) -> torch.Tensor:
-            parts = rotation.places(of @ turn.T), rotation.tails(codes @ turn.T)
-            return torch.stack([part / top for part, top in zip(parts, most, strict=True)])
-
         for end in (end.double() for end in ends):
             torch.testing.assert_close(end @ end.T, torch.eye(6).double(), atol=1e-5, rtol=0)
         best = ends[0].double().requires_grad_()
-        slopes = [torch.autograd.grad(part, best, retain_graph=True)[0] for part in height(best)]
+        heights = rotation.places(of @ best.T), rotation.tails(codes @ best.T)
+        slopes = [torch.autograd.grad(height, best)[0] for height in heights]
         # Along the sphere of rotations the two slopes point apart: neither rises without the other.
         tangents = [slope @ best.T - best @ slope.T for slope in slopes]
         cosine = torch.nn.functional.cosine_similarity(*(t.flatten() for t in tangents), dim=0)

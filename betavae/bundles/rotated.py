@@ -17,7 +17,7 @@ from betavae.bundles.models import save_weights
 from betavae.bundles.packaging import describe, measure
 from betavae.bundles.renderer_packaging import HISTORY
 from betavae.machine.version import code_version
-from betavae.metrics.attributes import attribute_latents, what_is_told
+from betavae.metrics.attributes import attribute_latents, picture_statistics, what_is_told
 from betavae.metrics.reconstruction import ACTIVE_NATS
 from betavae.model import VAE
 from betavae.model.pretrained import digest
@@ -74,7 +74,9 @@ def _chosen(vae: VAE, means: Tensor, active: Tensor, training) -> tuple[Tensor, 
     found = rotations(of[:, :, told], some[:, told], ROTATIONS)
     counts = None  # of latents that track one attribute
     if getattr(training, "attributes", None) is not None:
-        counts = [_tracking(means[:, told] @ rotation.T, training) for rotation in found]
+        measured = picture_statistics(training.images)
+        codes = (means[:, told] @ rotation.T for rotation in found)
+        counts = [_tracking(what_is_told(each, training, measured)) for each in codes]
     best = counts.index(max(counts)) if counts else 0  # of equals the highest climb
     rotation = torch.eye(vae.latents)
     rotation[told[:, None], told] = found[best]
@@ -86,11 +88,11 @@ def _spread(count: int, most: int) -> Tensor:
     return torch.arange(0, count, max(1, count // most))[:most]
 
 
-def _tracking(codes: Tensor, faces) -> float:
+def _tracking(told: dict[str, dict]) -> float:
     """How many latents track one attribute or statistic, as a mean over thresholds a little lower
     and higher: a latent just above one of them need not be so in other pictures."""
-    told = what_is_told(codes, faces).values()
-    counts = [len(attribute_latents(*told, stricter=by)) for by in itertools.product(TOLD, LEADS)]
+    strict = itertools.product(TOLD, LEADS)
+    counts = [len(attribute_latents(*told.values(), stricter=by)) for by in strict]
     return round(sum(counts) / len(counts), 2)
 
 

@@ -116,26 +116,26 @@ def best_latents(codes: Tensor, attributes: Tensor, names: list[str]) -> dict[st
     area = auroc(codes, attributes)
     chance = torch.full_like(area[:1], 0.5)  # the next best to an only latent
     strength = torch.cat([torch.maximum(area, 1 - area), chance])
-    (best, second), (latent, _) = strength.topk(2, dim=0)
-    return {
-        name: {
-            "latent": int(latent[i]),
-            "auroc": round(float(best[i]), 4),
-            "lead": round(float(best[i] - second[i]), 4),
-        }
-        for i, name in enumerate(names)
-    }
+    return _told_best(strength, strength, "auroc", names)
 
 
 def best_correlated(codes: Tensor, values: Tensor, names: list[str]) -> dict[str, dict]:
     """Per statistic the single latent that tells it best, as `best_latents`: {name: {"latent": k,
     "correlation": r, "lead": |r| minus that of the next best latent}}. values (N, len(names))."""
     signed = torch.cat([correlations(codes, values), torch.zeros(1, len(names)).to(codes)])
-    (best, second), (latent, _) = signed.abs().topk(2, dim=0)
+    return _told_best(signed.abs(), signed, "correlation", names)
+
+
+def _told_best(
+    strength: Tensor, scores: Tensor, score: str, names: list[str]
+) -> dict[str, dict[str, float]]:
+    """strength, scores (L + 1, A), the last row that of no latent -> {name: {"latent", `score`,
+    "lead"}}."""
+    (best, second), (latent, _) = strength.topk(2, dim=0)
     return {
         name: {
             "latent": int(latent[i]),
-            "correlation": round(float(signed[latent[i], i]), 4),
+            score: round(float(scores[latent[i], i]), 4),
             "lead": round(float(best[i] - second[i]), 4),
         }
         for i, name in enumerate(names)
@@ -167,11 +167,10 @@ def attribute_latents(
     return sorted({each["latent"] for each in found if stands_for(each, stricter)})
 
 
-def what_is_told(codes: Tensor, faces) -> dict[str, dict[str, dict]]:
+def what_is_told(codes: Tensor, faces, measured: Tensor) -> dict[str, dict[str, dict]]:
     """{"attributes", "statistics"}: by which latent of codes (N, L) each is told best, of a data
-    set of N faces with `images`, `attributes` and `attribute_names`."""
+    set of N faces with `attributes`, `attribute_names` and `measured`, its picture_statistics."""
     names = [readable(name) for name in faces.attribute_names]
-    measured = picture_statistics(faces.images)
     return {
         "attributes": best_latents(codes, faces.attributes, names),
         "statistics": best_correlated(codes, measured, list(PICTURE_STATISTICS)),

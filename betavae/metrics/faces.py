@@ -14,6 +14,7 @@ from betavae.metrics.attributes import (
     PICTURE_STATISTICS,
     TELLING,
     attribute_latents,
+    picture_statistics,
     what_is_told,
 )
 from betavae.metrics.codes import BATCH
@@ -89,7 +90,7 @@ def evaluate_faces(vae: VAE, training, validation, seed: int = 0) -> dict[str, A
 
 def add_attributes(metrics: dict[str, Any], means: Tensor, validation) -> None:
     """Put into `metrics` by which latent attributes and statistics are told, and the count."""
-    metrics |= what_is_told(means, validation)
+    metrics |= what_is_told(means, validation, picture_statistics(validation.images))
     found = attribute_latents(metrics["attributes"], metrics["statistics"])
     metrics["scores"]["attribute_latents"] = len(found)
     # One may be at the threshold.
