@@ -49,16 +49,18 @@ def train_command(name: str, training: dict[str, Any]) -> str:
 
 
 def bundle_commands(name: str, config: dict[str, Any]) -> list[str]:
-    """What makes the bundle `name` of faces: training and packaging, or the rotation of another."""
-    if "rotated" in config:
-        of = config["rotated"]["of"]
-        return [f"python -m betavae rotate weights/{of} --data DATA --to weights/{name}"]
-    return [train_command(name, config["training"]), publish_command(name, config)]
+    """All that makes the bundle `name` of faces; a rotated one's training is that of another."""
+    made = publish_command(name, config)
+    return [made] if "rotated" in config else [train_command(name, config["training"]), made]
 
 
 def publish_command(name: str, config: dict[str, Any]) -> str:
-    """Packages the bundle `name`: of 2D shapes the run of the grid, or the seed to be chosen."""
+    """Packages the bundle `name`: of 2D shapes the run of the grid, or the seed to be chosen. One
+    that is another, rotated, is made of that."""
     training, data = config["training"], config["data"]["name"]
+    if "rotated" in config:
+        of = config["rotated"]["of"]
+        return f"python -m betavae rotate weights/{of}{_pictures(data)} --to weights/{name}"
     if data == "celeba" or training.get("betas"):  # no run of a grid
         return f"python -m betavae publish runs/{name}{_pictures(data)} --to weights/{name}"
     seed = "" if "selection" in config else f"-seed{training['seed']}"
