@@ -153,9 +153,7 @@ def _evaluate_groups(loaded: bundle.Bundle, options: argparse.Namespace) -> None
     from betavae.bundles.packaging import measure_groups
     from betavae.metrics.groups import evaluate_groups
 
-    validation = one_split(loaded.config["data"]["name"], options.root, "validation")
-    if getattr(validation, "attributes", None) is None:
-        raise ValueError(f"{loaded.name} has no attributes to group by; only models of faces do.")
+    validation = _with_attributes(loaded, options.root, "group by")
     if options.dry_run:
         found = evaluate_groups(loaded.vae, validation)
     else:
@@ -172,9 +170,7 @@ def _evaluate_attributes(loaded: bundle.Bundle, options: argparse.Namespace) -> 
     from betavae.bundles.packaging import measure_attributes
     from betavae.metrics.faces import add_attributes
 
-    validation = one_split(loaded.config["data"]["name"], options.root, "validation")
-    if getattr(validation, "attributes", None) is None:
-        raise ValueError(f"{loaded.name} has no attributes to track; only models of faces do.")
+    validation = _with_attributes(loaded, options.root, "track")
     if options.dry_run:
         found = loaded.metrics
         add_attributes(found, bundle.encode_all(loaded.vae, validation)[0], validation)
@@ -182,6 +178,14 @@ def _evaluate_attributes(loaded: bundle.Bundle, options: argparse.Namespace) -> 
         found = measure_attributes(loaded.folder, loaded.vae, validation)
     print_attributes(found)
     print(f"{found['scores']['attribute_latents']} latents track one attribute or statistic")
+
+
+def _with_attributes(loaded: bundle.Bundle, root: Path | None, purpose: str):
+    """The validation split of a model of faces; ValueError for pictures without attributes."""
+    validation = one_split(loaded.config["data"]["name"], root, "validation")
+    if getattr(validation, "attributes", None) is None:
+        raise ValueError(f"{loaded.name} has no attributes to {purpose}; only models of faces do.")
+    return validation
 
 
 def print_attributes(metrics: dict) -> None:
