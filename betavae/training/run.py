@@ -206,6 +206,7 @@ class Run:
             growth.close(self.vae, self.closed)
         if self.step == self.config.polar:
             turning.turn(self)
+            self.recorder = self._recorder()  # what was recorded knows no angle
 
     def read(self, alone: bool = False) -> None:
         """Bring what the last steps computed to `recent`; raises TrainingError if one diverged.
@@ -229,8 +230,7 @@ class Run:
     def _recorder(self) -> Recorder | None:
         """Of steps that differ in what lies in tensors alone, on a GPU; None elsewhere."""
         on_gpu = self.processes.device.type == "cuda" and self.processes.count == 1
-        fixed = on_gpu and not self.config.polar  # the steps are the same from first to last
-        if fixed and self.objective.recordable and self.config.optimiser == "adam":
+        if on_gpu and self.objective.recordable and self.config.optimiser == "adam":
             return Recorder(self._gradients_and_move, self.processes.device)
         return None
 
