@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from betavae.objectives import OBJECTIVES, settings
@@ -22,18 +23,22 @@ OPTIONS = (
 EARLIER_LONG = "bf16"  # rows of before do not say their precision; the long ones had this
 
 
-def grid_command(row: dict[str, Any], seeds: list[int]) -> str:
-    """Trains and measures one kind of model of a study of 2D shapes; `row` is study.json's."""
+def grid_commands(row: dict[str, Any]) -> list[str]:
+    """Train and measure one kind of model of a study of 2D shapes; `row` is study.json's. One
+    command for each stretch of seeds: one in between may be lost."""
     words = ["python -m betavae grid shapes2d", *_objective(row["objective"], row["settings"])]
     words += _flags({k: v for k, v in row.items() if v is not None})
     words += [f"--steps {row['steps']} --batch-size {row['batch_size']}"]
     precision = row.get("precision", EARLIER_LONG if is_long(row) else None)
     if precision:
         words.append(f"--precision {precision}")
-    words.append(f"--seeds {len(seeds)}")
-    if seeds[0]:
-        words.append(f"--first-seed {seeds[0]}")
-    return " ".join(words)
+    stretches = groupby(enumerate(sorted(row["seeds"])), lambda place: place[1] - place[0])
+    return [" ".join([*words, *_seeds([seed for _, seed in some])]) for _, some in stretches]
+
+
+def _seeds(stretch: list[int]) -> list[str]:
+    first = [f"--first-seed {stretch[0]}"] if stretch[0] else []
+    return [f"--seeds {len(stretch)}", *first]
 
 
 def train_command(name: str, training: dict[str, Any]) -> str:

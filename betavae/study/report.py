@@ -17,7 +17,7 @@ from betavae.study.protocols import BEFORE, named
 from betavae.study.quoting import DIGITS, band, listed, quoted, quoted_bundle
 from betavae.study.recipes import (
     bundle_commands,
-    grid_command,
+    grid_commands,
     publish_command,
     train_command,
 )
@@ -147,7 +147,7 @@ def _shapes(folder: Path) -> dict[str, Any]:
         "cost_of_samples": _cost_of_samples(study["curves"]),
         "table": markdown(study),
         "long_table": _long_table(study["models"], served, measured),
-        "grid_commands": [grid_command(row, row["seeds"]) for row in study["models"]],
+        "grid_commands": [line for row in study["models"] for line in grid_commands(row)],
         "publish_commands": [
             *(train_command(n, c["training"]) for n, c in bundles.items() if c.get("betas")),
             *(publish_command(name, config) for name, config in bundles.items()),
