@@ -52,7 +52,7 @@ class Server:
         environment = os.environ | {
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": str(self.files),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         }
         self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment)
         self.url = f"http://127.0.0.1:{port}"
@@ -60,6 +60,8 @@ class Server:
 
     def _wait(self) -> dict:
         for _ in range(240):
+            if self.process.poll() is not None:
+                break
             try:
                 return httpx.get(f"{self.url}/config", timeout=5).json()
             except httpx.HTTPError:
