@@ -23,12 +23,16 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
 PROJECT = Path(__file__).parents[1]
-# What a training run imports, some of it only at its first step.
+# What training and measuring import, some of it only at the first step.
 PRELOADED = [
     "betavae.cli",
     "torch._dynamo",
     "torch.distributed.launcher.api",
     "torchvision.transforms.v2.functional",
+    "sklearn.linear_model",
+    "sklearn.svm",
+    "sklearn.metrics",
+    "sklearn.pipeline",
     "forked",
 ]
 
@@ -102,11 +106,11 @@ class Forked:
             return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        connection.wait([self._process.sentinel], timeout)
-        code = self.poll()
-        if code is None:
+        if not connection.wait([self._process.sentinel], timeout):
             raise subprocess.TimeoutExpired(self.args, timeout)
-        return code
+        with self._lock:
+            self._process.join()  # of this process's fork the end is seen before its exit code is
+            return self._process.exitcode
 
     def communicate(self, timeout: float | None = None):
         with ThreadPoolExecutor() as pool:
