@@ -21,6 +21,7 @@ from betavae.commands import (
     tuning,
 )
 from betavae.data import DataError
+from betavae.machine.allocator import keep_freed_blocks
 from betavae.machine.parent import end_with_parent
 from betavae.machine.printing import never_fail
 from betavae.model import WeightsError
@@ -57,6 +58,7 @@ EXPECTED = (
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is expected to go wrong ends in one sentence and exit code 1."""
     never_fail()
+    keep_freed_blocks()
     options = _parser().parse_args(arguments)
     if options.with_parent:
         end_with_parent()

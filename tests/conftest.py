@@ -20,8 +20,10 @@ from skimage.data import astronaut
 from small_grids import SMALL_METRICS, SMALL_POOLS, planned
 
 from betavae.data import CelebA
+from betavae.machine.allocator import keep_freed_blocks
 from betavae.study import grid
 
+keep_freed_blocks()  # as a command does
 OFFICIAL = (178, 218)  # CelebA's aligned frame
 ATTRIBUTE_LINE = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "

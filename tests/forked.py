@@ -23,12 +23,16 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
 PROJECT = Path(__file__).parents[1]
-# What a training run imports, some of it only at its first step.
+# What training and measuring import, some of it only at the first step.
 PRELOADED = [
     "betavae.cli",
     "torch._dynamo",
     "torch.distributed.launcher.api",
     "torchvision.transforms.v2.functional",
+    "sklearn.linear_model",
+    "sklearn.svm",
+    "sklearn.metrics",
+    "sklearn.pipeline",
     "forked",
 ]
 
@@ -38,6 +42,8 @@ class Forked:
 
     function  of a module: called with `args` instead
     parent    whether that starts processes of multiprocessing; others end with the tests
+    server    whether it is a fork of the server, not of the process that starts it: for one that
+              has no other threads, or none that matter
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Forked:
         *,
         function: Callable[[list[str]], int | None] | None = None,
         parent: bool = False,
+        server: bool = True,
         cwd: Path | str | None = None,
         env: dict[str, str] | None = None,
         stdin=None,
@@ -58,7 +65,7 @@ class Forked:
             function, args = betavae, args[3:]
         self.args, self.stdin, self.stdout, self.stderr = args, None, None, None
         with contextlib.ExitStack() as open_here:
-            ends = []
+            ends, kept = [], []
             for name, given in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
                 if given == PIPE:
                     pipe = os.pipe()
@@ -67,6 +74,7 @@ class Forked:
                     own_mode = "w" if name == "stdin" else "r"
                     kind = own_mode if encoding else own_mode + "b"
                     setattr(self, name, open(own, kind, encoding=encoding))  # noqa: SIM115
+                    kept.append(own)
                 elif given == STDOUT:
                     end = ends[1]
                 elif given in (None, DEVNULL):
@@ -75,12 +83,14 @@ class Forked:
                 else:
                     end = given if isinstance(given, int) else given.fileno()
                 ends.append(end)
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(PRELOADED)
+            context = multiprocessing.get_context("forkserver" if server else "fork")
+            if server:
+                context.set_forkserver_preload(PRELOADED)
+                kept = []  # the server has none of these
             place = (str(cwd or os.getcwd()), dict(os.environ if env is None else env))
             self._process = context.Process(
                 target=_begin,
-                args=(function, args, *place, _Files(ends)),
+                args=(function, args, *place, _Files(ends), kept),
                 daemon=not parent,
             )
             self._process.start()
@@ -96,11 +106,11 @@ class Forked:
             return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        connection.wait([self._process.sentinel], timeout)
-        code = self.poll()
-        if code is None:
+        if not connection.wait([self._process.sentinel], timeout):
             raise subprocess.TimeoutExpired(self.args, timeout)
-        return code
+        with self._lock:
+            self._process.join()  # of this process's fork the end is seen before its exit code is
+            return self._process.exitcode
 
     def communicate(self, timeout: float | None = None):
         with ThreadPoolExecutor() as pool:
@@ -123,13 +133,15 @@ class Forked:
         self._process.kill()
 
 
-def forking(function: Callable[[list[str]], int | None]) -> types.SimpleNamespace:
-    """What stands in for `subprocess` in a module that starts `python -m betavae`: the words after
-    that are given to `function`, in a fork."""
+def forking(
+    function: Callable[[list[str]], int | None], module: str = "betavae", **forked
+) -> types.SimpleNamespace:
+    """What stands in for `subprocess` in a module that starts `python -m betavae`, or another
+    module: the words after that are given to `function`, in a fork."""
 
     def popen(args: list[str], **options) -> Forked:
-        assert args[1:3] == ["-m", "betavae"], args
-        return Forked(args[3:], function=function, **options)
+        assert args[1:3] == ["-m", module], args
+        return Forked(args[3:], function=function, **forked, **options)
 
     return types.SimpleNamespace(Popen=popen, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
 
@@ -147,10 +159,18 @@ class _Files:
         self.numbers = [handle.detach() for handle in handles]
 
 
-def _begin(function, args: list[str], folder: str, environment: dict, files: _Files) -> None:
-    """In the new process: its place in the world, then the command."""
+def _begin(
+    function, args: list[str], folder: str, environment: dict, files: _Files, foreign: list[int]
+) -> None:
+    """In the new process: its place in the world, then the command.
+
+    files    become its standard input and outputs
+    foreign  open files that only the process which started it may hold: its pipes' other ends
+    """
     import torch
 
+    for number in foreign:
+        os.close(number)
     for number, file in enumerate(files.numbers):
         os.dup2(file, number)
         os.close(file)
@@ -181,16 +201,25 @@ def train(words: list[str]) -> None:
 
 def two_of_a_group(words: list[str], function: Callable[[list[str]], None] = train) -> None:
     """What `torchrun --standalone --nproc-per-node 2` does, its two processes forked."""
+    _launch(words, function, nproc_per_node=2, rdzv_endpoint="localhost:0", max_restarts=0)
+
+
+def one_of_two_nodes(rank: int, port: int, words: list[str]) -> None:
+    """What `torchrun --nnodes 2 --nproc-per-node 1 --max-restarts 10` does on each of two nodes
+    that meet at a port of the first, its process forked."""
+    _launch(
+        words,
+        train,
+        nodes=2,
+        nproc_per_node=1,
+        rdzv_endpoint=f"127.0.0.1:{port}",
+        rdzv_configs={"is_host": rank == 0},
+        max_restarts=10,
+    )
+
+
+def _launch(words: list[str], function: Callable[[list[str]], None], nodes=1, **config) -> None:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=2,
-        run_id="test",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        start_method="fork",
-    )
-    elastic_launch(config, function)(words)
+    every = {"run_id": "test", "rdzv_backend": "c10d", "start_method": "fork"}
+    elastic_launch(LaunchConfig(nodes, nodes, **every, **config), function)(words)

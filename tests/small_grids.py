@@ -6,15 +6,20 @@ from functools import partial
 from importlib import import_module
 
 from betavae.data import shapes2d
-from betavae.metrics import boosting, codes, curve, forest, shapes
-from betavae.study import grid
+from betavae.metrics import baselines, boosting, codes, curve, forest, shapes
+from betavae.study import grid, summary
 
-# Few pictures, held out and encoded.
+few_points = partial(curve.accuracy_against_pairs, points=(400, 200))
+# Few pictures, held out and encoded, and coarse curves.
 SMALL_POOLS = [
     (codes, "TRAIN", 400),
     (codes, "TEST", 200),
+    (baselines, "FITTED_ON", 2_000),
     (shapes2d, "HELD_OUT", 300),
     (grid, "HISTORY_ROWS", 1),
+    (curve, "STEPS", (10, 30)),
+    (shapes, "accuracy_against_pairs", few_points),
+    (summary, "accuracy_against_pairs", few_points),
 ]
 # And few points, trees and steps: every score is there, and none is precise.
 SMALL_METRICS = [
@@ -26,8 +31,6 @@ SMALL_METRICS = [
     ),
     (boosting, "ROUNDS", 5),
     (forest, "TREES", 10),
-    (curve, "STEPS", (10, 30)),
-    (shapes, "accuracy_against_pairs", partial(curve.accuracy_against_pairs, points=(400, 200))),
 ]
 
 BASE = {

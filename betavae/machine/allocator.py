@@ -1,4 +1,4 @@
-"""How glibc hands out memory: two settings, one for the app and one for training.
+"""How glibc hands out memory: two settings, one for the app and one for commands.
 
 Both do nothing where the C library is another.
 """
@@ -26,10 +26,10 @@ def share_two_heaps() -> None:
 
 
 def keep_freed_blocks() -> None:
-    """For training, where every step asks for the same large tensors as the one before.
+    """For training and measuring, where every step asks for as large arrays as the one before.
 
     glibc returns blocks of this size to the kernel as soon as they are freed and gets them back
-    page by page, each filled with zeros: up to a fifth of a step.
+    page by page, each filled with zeros: up to a fifth of a step, and a quarter of DCI.
     """
     _set(M_MMAP_MAX, 0)  # large blocks come from the heap too
     _set(M_TRIM_THRESHOLD, -1)  # and the heap never shrinks

@@ -195,6 +195,6 @@ class Alike:
     def group(self, size: int, generator: np.random.Generator) -> np.ndarray:
         """Places of `size` different pictures that share a value, as often one value as it comes in
         the pool; of all that do where they are fewer, at least two."""
-        value = self.values[generator.choice(self.shared)]
+        value = self.values[self.shared[generator.integers(len(self.shared))]]
         alike = self.order[self.starts[value] :][: self.counts[value]]
         return generator.choice(alike, min(size, len(alike)), replace=False, shuffle=False)

@@ -9,6 +9,7 @@ import numpy as np
 from betavae.metrics.codes import Alike, Codes, Encoded, varies
 
 TRAIN, TEST, GROUP = 10_000, 5_000, 64
+BLOCK = 200  # points whose groups are looked at together
 SILENT = 0.05  # standard deviation below which a latent has no vote: `prune_dims.threshold` there
 
 
@@ -68,5 +69,11 @@ def _votes(pool: Codes, sizes, kept, variance, points: int, generator: np.random
             )
     fixed = generator.integers(len(sizes), size=points)
     codes = pool.codes[:, kept] / np.sqrt(variance[kept])
-    latent = [codes[groups[f].group(GROUP, generator)].var(0, ddof=1).argmin() for f in fixed]
-    return fixed, kept[np.array(latent)]
+    drawn = [groups[factor].group(GROUP, generator) for factor in fixed]
+    latent, sizes = np.empty(points, int), np.array([len(group) for group in drawn])
+    for size in np.unique(sizes):  # where fewer share a value, a group is smaller
+        alike = np.flatnonzero(sizes == size)
+        for block in np.split(alike, range(BLOCK, len(alike), BLOCK)):
+            of_block = codes[np.stack([drawn[point] for point in block])]
+            latent[block] = of_block.var(1, ddof=1).argmin(1)
+    return fixed, kept[latent]
