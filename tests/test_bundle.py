@@ -15,7 +15,9 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from betavae import bundles, cli
-from betavae.bundles.bundle import FILES, BundleError, encode_all, pair_latents
+from betavae.bundles.bundle import ALIKE, FILES, BundleError, encode_all, pair_latents
+from betavae.bundles.latent import by_kl
+from betavae.bundles.naming import name_latents
 from betavae.bundles.packaging import measure, package
 from betavae.bundles.stored import stored_faces
 from betavae.data import CelebA
@@ -76,6 +78,17 @@ class TestRoundTrip:
         assert len(bundle.history) == 2
         kls = [latent.kl for latent in bundle.by_kl]
         assert kls == sorted(kls, reverse=True)
+
+    def test_sliders_that_track_one_attribute_come_first_where_all_carry_as_much(self):
+        rotated, strong = bundles.load("celeba-vae-rotated"), bundles.load("celeba-beta-vae")
+        alone = rotated.metrics["scores"]["attribute_latents"]
+        first = rotated.as_sliders[:alone]
+        said = {name_latents(rotated.latents)[latent.index].noun for latent in first}
+        assert {"glasses", "smile", "fringe", "blond hair", "black hair"} <= said
+        for part in (first, rotated.as_sliders[alone:]):
+            assert part == by_kl(part)
+        assert strong.as_sliders == strong.by_kl
+        assert strong.active[0].kl > ALIKE * strong.active[-1].kl
 
     def test_stored_scores_are_measured_again(self, made):
         _, folder, data = made

@@ -19,11 +19,12 @@ from betavae.bundles import hub, places
 from betavae.bundles.latent import Latent, by_kl, read_latents
 from betavae.bundles.models import read_model
 from betavae.errors import reason
-from betavae.metrics.attributes import correlations
+from betavae.metrics.attributes import attribute_latents, correlations
 from betavae.metrics.codes import BATCH
 from betavae.model import VAE, MultiRateVAE, WeightsError
 from betavae.renderer import Renderer, loading
 
+ALIKE = 1.5  # times the weakest active latent's KL, up to which the strongest is no stronger
 FILES = (
     "config.json",
     "model.safetensors",
@@ -71,6 +72,17 @@ class Bundle:
     @property
     def active(self) -> list[Latent]:
         return [latent for latent in self.by_kl if latent.active]
+
+    @property
+    def as_sliders(self) -> list[Latent]:
+        """The latents in the order of their sliders: the strongest first. Where all active ones
+        carry about as much, those that track one attribute or statistic are before them."""
+        order, active = self.by_kl, self.active
+        if not active or active[0].kl > ALIKE * active[-1].kl:
+            return order
+        told = [self.metrics.get(of, {}) for of in ("attributes", "statistics")]
+        alone = attribute_latents(*told)
+        return sorted(order, key=lambda latent: latent.index not in alone)
 
     @property
     def has_renderer(self) -> bool:

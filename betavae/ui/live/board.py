@@ -107,7 +107,7 @@ def _word(studio: Studio, name: str) -> str:
 
 
 def describe(studio: Studio, name: str) -> dict[str, Any]:
-    """What the browser needs to draw a model's sliders, strongest latent first."""
+    """What the browser needs to draw a model's sliders, in their order."""
     bundle, called = studio.bundles[name], studio.latent_names(name)
     return {
         "name": name,
@@ -124,7 +124,7 @@ def describe(studio: Studio, name: str) -> dict[str, Any]:
                 "active": latent.active,
                 "tracks": latent.tracked,
             }
-            for latent in bundle.by_kl
+            for latent in bundle.as_sliders
         ],
         "dial": None if bundle.dial is None else describe_dial(bundle),
         "sharp": name in studio.sharp,

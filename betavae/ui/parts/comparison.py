@@ -22,6 +22,7 @@ from betavae.views.traversal import strip
 
 PICTURES = 8  # in a row
 LEAST_AUROC = 0.6  # under it a latent hardly tells an attribute
+LEAST_CORRELATION = 0.4  # or what is measured on the picture
 HEADS = [name.replace("orientation", "orien\u00adtation") for name in FACTOR_NAMES]  # may break
 HEAT = (
     "How much information each latent carries about each factor: I(z; v) / H(v), in per cent of "
@@ -39,8 +40,8 @@ NO_ORIGINALS = (
 )
 TELLS = (
     "What each latent tells best. For faces: the attributes of which it is the model's best single "
-    "latent, and its AUROC ↑ (0.5 is chance, 1 is perfect). For shapes: the share of a factor's "
-    "entropy that it tells."
+    "latent, and its AUROC ↑ (0.5 is chance, 1 is perfect), or its correlation r with what is "
+    "measured on the picture. For shapes: the share of a factor's entropy that it tells."
 )
 
 
@@ -58,19 +59,22 @@ def sections(shapes: bool) -> list[tuple[str, str]]:
 
 
 def tells(bundle: Bundle, latent: int) -> str:
-    """Such as "smiling 0.78": the attributes that this latent tells best of all its model's, by
-    AUROC; the shares of factors where those are known; nothing said of how attractive a face is."""
+    """Such as "smiling 0.78, skin (r +0.72)": what this latent tells best of all its model's, the
+    attributes by AUROC, the picture's statistics by correlation; the shares of factors where those
+    are known; nothing said of how attractive a face is."""
     attributes = bundle.metrics.get("attributes")
     if attributes is None:
         shares = [track for track in bundle.latents[latent].named if "share" in track]
         return ", ".join(f"{track['name']}\u00a0{track['share']:.0%}" for track in shares)
     own = {
-        name: found["auroc"]
+        f"{name}\u00a0{found['auroc']:.2f}": found["auroc"]
         for name, found in attributes.items()
         if found["latent"] == latent and found["auroc"] >= LEAST_AUROC and WORDS.get(name)
     }
-    best = sorted(own, key=lambda name: -own[name])[:3]
-    return ", ".join(f"{name}\u00a0{own[name]:.2f}" for name in best)
+    for name, found in bundle.metrics.get("statistics", {}).items():
+        if found["latent"] == latent and abs(found["correlation"]) >= LEAST_CORRELATION:
+            own[f"{name} (r\u00a0{found['correlation']:+.2f})"] = abs(found["correlation"])
+    return ", ".join(sorted(own, key=lambda said: -own[said])[:3])
 
 
 def _scores(studio: Studio, names: list[str], _: int) -> str:

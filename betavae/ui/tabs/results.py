@@ -12,7 +12,7 @@ import pandas as pd
 from betavae import metrics
 from betavae.bundles.bundle import BundleError
 from betavae.data import Shapes2D
-from betavae.metrics.attributes import LEADING, TELLING, stands_for
+from betavae.metrics.attributes import CORRELATED, LEADING, LEADING_BY, TELLING, stands_for
 from betavae.metrics.shapes import TITLES
 from betavae.serving.studio import Studio
 from betavae.study.kinds import PARTS, named_chart
@@ -44,7 +44,8 @@ MEANING = (
     "## Which latent tracks which attribute\n\nFor each attribute of CelebA, the latent that "
     "separates the validation faces best by it, and its AUROC ↑: 0.5 is chance, 1 is perfect. In "
     f"colour: the latent tracks this attribute. Its AUROC is at least {TELLING}, and at least "
-    f"{LEADING} higher than that of any other latent."
+    f"{LEADING} higher than that of any other latent. What is measured on the picture itself comes "
+    f"last, with its correlation r: at least {CORRELATED}, and {LEADING_BY} ahead."
 )
 AGAIN = (
     "## Measure a score again\n\nThe app draws pictures, encodes them and computes the score. Seed "
@@ -77,21 +78,29 @@ def build(studio: Studio) -> None:
 
 
 def _attributes(studio: Studio) -> None:
-    """Per attribute the best single latent of every face model, and how well it tells it."""
+    """Per attribute and statistic the best single latent of every face model, and how well it tells
+    it."""
     faces = (name for name in studio.names if studio.data(name) == "celeba")
     names = [name for name in faces if "attributes" in _metrics(studio, name)]
     if not names:
         return
     gr.Markdown(MEANING)
-    found = [_metrics(studio, name)["attributes"] for name in names]
-    lines = [["", *(studio.title(name) for name in names)]]
-    alone = []
-    for attribute in sorted(found[0], key=lambda a: -max(f[a]["auroc"] for f in found)):
-        cells = (f"{f[attribute]['auroc']:.3f} (z{f[attribute]['latent']})" for f in found)
-        lines.append([attribute, *cells])
-        alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[attribute])]
+    lines, alone = [["", *(studio.title(name) for name in names)]], []
+    for of, score, heading in (
+        ("attributes", "auroc", "{}"),
+        ("statistics", "correlation", "{} (r)"),
+    ):
+        found = [_metrics(studio, name).get(of, {}) for name in names]
+        told = set.intersection(*map(set, found))
+        for what in sorted(told, key=lambda a: -max(abs(f[a][score]) for f in found)):
+            sign = "+" if score == "correlation" else ""
+            cells = (f"{f[what][score]:{sign}.3f} (z{f[what]['latent']})" for f in found)
+            lines.append([heading.format(what), *cells])
+            alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[what])]
     shown = table(lines, "pair", alone, label="Attributes")
-    folded = f"<details><summary>{len(lines) - 1} attributes</summary>{shown}</details>"
+    folded = (
+        f"<details><summary>{len(lines) - 1} attributes and statistics</summary>{shown}</details>"
+    )
     gr.HTML(folded, elem_id="attributes")
 
 

@@ -1,4 +1,4 @@
-// ---- how much each slider carries: a bar a latent, the strongest first ---------------------------
+// ---- how much each slider carries: a bar a latent, in the sliders' order -------------------------
 // The two models share a scale, so that many small bars stand beside a few large ones.
 const spectra = {};
 function buildSpectrum(model) {
@@ -15,8 +15,9 @@ function buildSpectrum(model) {
 }
 function showSpectrum(name) {
   const {bars, most} = spectra[name], {latents} = models[name];
-  const top = Math.max(...state.shown.map(n => models[n].latents[0].kl), .01);
-  most.textContent = `How much each slider carries: KL, up to ${latents[0].kl.toFixed(2)} nats`;
+  const highest = n => Math.max(...models[n].latents.map(l => l.kl));
+  const top = Math.max(...state.shown.map(highest), .01);
+  most.textContent = `How much each slider carries: KL, up to ${highest(name).toFixed(2)} nats`;
   bars.forEach((bar, place) => {
     bar.style.height = `${latents[place].kl / top * 100}%`;
     bar.title = called(name, latents[place]);

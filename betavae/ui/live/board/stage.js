@@ -44,7 +44,7 @@ function buildLens(model) {
     make('div', {className: 'frames'}, strip, mark), small);
   return {box, title, between, small, strip, mark, edit};
 }
-// Which latent the lens is on: under the mouse, else last used, else the strongest.
+// Which latent the lens is on: under the mouse, else last used, else the first.
 function lensOn(name) { return peeked[name] ?? touched[name] ?? models[name].latents[0].index; }
 function showLens(name) {
   const index = lensOn(name), latent = latentOf(name, index), lens = lenses[name];
