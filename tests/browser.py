@@ -44,7 +44,7 @@ FLAGS = (
 )
 
 
-_contexts = weakref.WeakKeyDictionary()  # browser -> {options: a context that nobody uses now}
+_contexts = weakref.WeakKeyDictionary()  # browser -> {options: contexts that nobody uses now}
 
 
 @contextmanager
@@ -76,29 +76,32 @@ def served(demo, **options):
         demo.close()
 
 
-def open_page(browser, url, patience=30_000, **options):
-    """The app's page once it shows a picture. Pages of the same options come one after the other in
-    one context, which has the app's scripts already; nothing else is left to the next."""
-    kept = _contexts.setdefault(browser, {})
-    named = json.dumps(options, sort_keys=True)
-    context = kept.pop(named, None) or browser.new_context(**options)  # popped: none has it twice
+def shows_previews(page):
+    page.wait_for_selector(".board canvas")
+    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
+
+
+def open_page(browser, url, patience=30_000, ready=shows_previews, **options):
+    """The app's page once `ready(page)` returns. Pages of the same options come one after the other
+    in one context, which has the app's scripts already; nothing else is left to the next."""
+    kept = _contexts.setdefault(browser, {}).setdefault(json.dumps(options, sort_keys=True), [])
+    context = kept.pop() if kept else browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
     page.set_default_timeout(patience)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(url)
-    page.wait_for_selector(".board canvas")
-    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
-    yield page
     origin = "/".join(url.split("/")[:3])
     everything = {"origin": origin, "storageTypes": "all"}
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)
+    page.goto(url)
+    ready(page)
+    yield page
     for each in context.pages:
         each.close()
     context.unroute_all()
     context.clear_cookies()
     context.clear_permissions()
-    kept[named] = context
+    kept.append(context)
     assert not errors, errors
 
 
@@ -182,14 +185,14 @@ def slider(page, model=BETA, position=0):
     return page.locator(f"section[aria-label*='β = 250'] {SLIDER}").nth(position)
 
 
-def drag(page, handle, shares=(0.5, 0.6, 0.75, 0.9)):
+def drag(page, handle, shares=(0.5, 0.7, 0.9)):
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + shares[0] * box["width"], y)
     page.mouse.down()
     for share in shares:
-        page.mouse.move(box["x"] + share * box["width"], y, steps=8)
+        page.mouse.move(box["x"] + share * box["width"], y, steps=3)
     page.mouse.up()
 
 

@@ -191,12 +191,27 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def url(cache):
-    """The app, served with the bundles under weights/."""
+def studio():
+    """The served models, which take a second to load."""
     from betavae.serving.studio import Studio
+
+    return Studio()
+
+
+@pytest.fixture(scope="session")
+def demo(studio, cache):
+    """The app's page with the bundles under weights/."""
     from betavae.ui import layout
 
-    with served(layout.build(Studio()), **layout.LAUNCH) as address:
+    return layout.build(studio)
+
+
+@pytest.fixture(scope="session")
+def url(demo):
+    """The app, served."""
+    from betavae.ui.layout import LAUNCH
+
+    with served(demo, **LAUNCH) as address:
         yield address
 
 

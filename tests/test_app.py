@@ -13,6 +13,7 @@ from browser import (
     assert_shows,
     code_on_page,
     drag,
+    open_page,
     pixels,
     random_face,
     reset,
@@ -252,7 +253,7 @@ class TestCompare:
         auroc = bundles.load("celeba-vae").metrics["attributes"]["blond hair"]["auroc"]
         assert f"blond hair\u00a0{auroc:.2f}" in page.locator("#latents table").first.inner_text()
 
-    def test_rows_are_paired_by_correlation_over_the_validation_split(self, page):
+    def test_rows_are_paired_by_correlation_over_the_validation_split(self, page, studio):
         """Each active latent of the β-VAE stands beside the VAE's latent that follows it best."""
         open_compare(page)
         one, other = (bundles.load(name) for name in (BETA, "celeba-vae"))
@@ -262,7 +263,7 @@ class TestCompare:
         # The stored codes, a tenth of those pictures, agree about how much they correlate.
         rough = np.corrcoef(one.codes.T, other.codes.T)[:32, 32:]
         rows = page.locator("#matched .pair").all()
-        called = Studio().latent_names("celeba-vae")
+        called = studio.latent_names("celeba-vae")
         for row, latent in zip(rows, one.active, strict=True):
             partner, r = pairs[latent.index]
             assert abs(rough[latent.index, partner] - r) < 0.2
@@ -336,14 +337,14 @@ class TestCompare:
         kl = {bundle.title: f"KL, nats {bundle.metrics['scores']['kl']:.1f}" for bundle in shapes}
         assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
 
-    def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page):
+    def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page, studio):
         open_compare(page)
         page.locator("#compare-data").get_by_label("2D shapes").click()
         page.wait_for_selector("#factors .model canvas")
         open_section(page, "tuning")
         page.wait_for_selector("#tuning .latents figure")
         shown = page.locator("#matched canvas").evaluate_all("c => c.map(e => e.dataset.model)")
-        assert shown == Studio().pair("shapes2d")
+        assert shown == studio.pair("shapes2d")
         pair = [bundles.load(name) for name in shown]
         models = page.locator("#tuning .latents")
         drawn = [models.nth(k).locator("figure").count() for k in range(models.count())]
@@ -387,13 +388,10 @@ def test_damaged_bundle_is_named_and_the_other_works(browser, tmp_path, monkeypa
     weights.write_bytes(weights.read_bytes()[:5000])
     monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
     with served(layout.build(Studio()), **layout.LAUNCH) as address:
-        page = browser.new_page()
-        page.goto(address)
-        page.wait_for_selector(".board canvas")
-        notice = page.inner_text(".notice.wrong")
-        assert "celeba-vae" in notice and "truncated or altered" in notice
-        reset(page)
-        drag(page, slider(page))
-        settle(page)
-        assert_shows(page, code_on_page(page))
-        page.close()
+        for page in open_page(browser, address):
+            notice = page.inner_text(".notice.wrong")
+            assert "celeba-vae" in notice and "truncated or altered" in notice
+            reset(page)
+            drag(page, slider(page))
+            settle(page)
+            assert_shows(page, code_on_page(page))

@@ -16,16 +16,10 @@ from betavae import bundles
 from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.serving import checks
-from betavae.serving.studio import Studio
 from betavae.ui.live.factors import code_of_factors
 from betavae.ui.tabs.results import measured_again
 
 NAMES = ["shapes2d-vae", "shapes2d-beta-vae-grown"]  # what a visitor sees first
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from betavae.serving import dials
 from betavae.serving.devices import CPU
 from betavae.serving.dials import PLACES, Dials, beta_at, place_of
 from betavae.serving.engine import Engine
-from betavae.serving.studio import Studio
 from betavae.ui.live.board import describe, server_functions
 from betavae.ui.live.compare import compare_functions
 
@@ -88,11 +87,6 @@ class TestEngine:
             kept.at("dial", place)
         assert kept.at("dial", 0) is first, "used again meanwhile"
         assert list(kept._placed) == [("dial", 2), ("dial", 3), ("dial", 0)]
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture
