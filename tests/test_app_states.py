@@ -75,31 +75,31 @@ class TestToAndFro:
         random_face(page)
         until(page, lambda: "code=" in page.url)
 
-    def test_shapes_leave_the_face_alone_and_each_has_its_note(self, page):
-        random_face(page)
-        drag(page, slider(page))
-        settle(page)
-        face = code_on_page(page)
-        choose_data(page, "2D shapes")
-        reset(page)
-        page.get_by_role("button", name="A shape from the data").click()
-        page.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
-        settle(page)
-        choose_data(page, "Faces")
-        page.wait_for_function(f"{STATUS}.includes('prior')")
-        settle(page)
-        assert torch.equal(code_on_page(page), face)
-        assert_shows(page, face)
+    def test_shapes_leave_the_face_alone_and_each_has_its_note(self, board):
+        random_face(board)
+        drag(board, slider(board))
+        settle(board)
+        face = code_on_page(board)
+        choose_data(board, "2D shapes")
+        reset(board)
+        board.get_by_role("button", name="A shape from the data").click()
+        board.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
+        settle(board)
+        choose_data(board, "Faces")
+        board.wait_for_function(f"{STATUS}.includes('prior')")
+        settle(board)
+        assert torch.equal(code_on_page(board), face)
+        assert_shows(board, face)
 
-    def test_the_last_of_quick_choices_counts(self, page):
-        faces = page.locator("#data").get_by_label("Faces")
+    def test_the_last_of_quick_choices_counts(self, board):
+        faces = board.locator("#data").get_by_label("Faces")
         for _ in range(3):
-            page.locator("#data").get_by_label("2D shapes").check()
+            board.locator("#data").get_by_label("2D shapes").check()
             faces.check()
-        until(page, lambda: page.locator("#random").inner_text() == "Random face")
-        page.wait_for_timeout(500)
-        page.wait_for_selector(f".stage canvas[data-model={BETA}]")
-        assert page.locator(f".stage canvas[data-model={SHAPES}]").count() == 0
+        until(board, lambda: board.locator("#random").inner_text() == "Random face")
+        board.wait_for_timeout(500)
+        board.wait_for_selector(f".stage canvas[data-model={BETA}]")
+        assert board.locator(f".stage canvas[data-model={SHAPES}]").count() == 0
 
     def test_a_late_face_does_not_undo_what_was_done_meanwhile(self, page):
         waiting = []
