@@ -383,10 +383,11 @@ class TestCompare:
 
 
 def test_damaged_bundle_is_named_and_the_other_works(browser, tmp_path, monkeypatch):
-    shutil.copytree(bundles.root(), tmp_path / "weights")
-    weights = tmp_path / "weights" / "celeba-vae" / "model.safetensors"
+    for name in ("celeba-vae", "celeba-factor-vae", BETA):
+        shutil.copytree(bundles.root() / name, tmp_path / name)
+    weights = tmp_path / "celeba-vae" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path))
     with served(layout.build(Studio()), **layout.LAUNCH) as address:
         for page in open_page(browser, address):
             notice = page.inner_text(".notice.wrong")

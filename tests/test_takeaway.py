@@ -190,14 +190,14 @@ class TestFiles:
         assert picture.format == "PNG" and picture.size == (1024, 1024)
         small = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float)
         assert np.abs(small - decoded(board, code_on_page(board))).mean() < 2
-        board = Image.open(io.BytesIO(saved(board, "Both with their names, PNG"))).convert("RGB")
-        assert board.width == 1024
+        both = Image.open(io.BytesIO(saved(board, "Both with their names, PNG"))).convert("RGB")
+        assert both.width == 1024
         for place, model in enumerate((VAE, BETA)):
             left = 12 + place * 508
-            part = board.crop((left, 12, left + 492, 504)).resize((64, 64), Image.Resampling.BOX)
+            part = both.crop((left, 12, left + 492, 504)).resize((64, 64), Image.Resampling.BOX)
             code = code_on_page(board, model)
             assert np.abs(np.asarray(part, float) - decoded(board, code, model)).mean() < 2
-        assert np.asarray(board.convert("L"))[520:].min() < 100, "words under the pictures"
+        assert np.asarray(both.convert("L"))[520:].min() < 100, "words under the pictures"
 
     def test_the_papers_figure_of_this_face(self, board):
         reset(board)
