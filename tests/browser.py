@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -20,6 +21,30 @@ from betavae.data.images import to_picture
 from betavae.serving.details import resolve
 
 SLIDER = ".latent input[type=range]"
+WIDE, DESK = {"width": 1280, "height": 720}, {"width": 1280, "height": 900}
+# All that a visitor has set on the page: what each control holds, what is open, what is called how.
+LOOKS = """() => {
+  const all = selector => [...document.querySelectorAll(selector)];
+  const is = node => ['pressed', 'selected', 'disabled', 'expanded'].filter(
+    word => node.getAttribute(`aria-${word}`) === 'true');
+  return JSON.stringify([
+    document.querySelector('#board .board').codes().start,
+    all('.board :is(label, canvas)').map(node => [node.textContent, node.dataset.model]),
+    all('input, select, textarea, button:not(#redo), details, [hidden]')
+      .filter(node => !node.closest('dialog:not([open])'))
+      .map(node => [node.id, node.value, node.checked, node.open, node.hidden, is(node)]),
+  ]);
+}"""
+UNDO_ALL = """() => {
+  document.querySelectorAll('dialog[open]').forEach(dialog => dialog.close());
+  document.querySelectorAll(':popover-open').forEach(menu => menu.hidePopover());
+  document.querySelectorAll('.panels details').forEach(inactive => { inactive.open = false; });
+  document.querySelector('#animate[aria-expanded=true]')?.click();
+  document.activeElement.blur();
+  const undo = document.querySelector('#undo');
+  for (let k = 0; k < 200 && undo.getAttribute('aria-disabled') !== 'true'; k++) undo.click();
+  scrollTo(0, 0);
+}"""
 BETA = "celeba-beta-vae"
 
 # The first has no window to draw: a test of the app takes a fifth less processor time.
@@ -44,7 +69,7 @@ FLAGS = (
 )
 
 
-_contexts = weakref.WeakKeyDictionary()  # browser -> {options: a context that nobody uses now}
+_contexts = weakref.WeakKeyDictionary()  # browser -> {options: contexts that nobody uses now}
 
 
 @contextmanager
@@ -76,30 +101,74 @@ def served(demo, **options):
         demo.close()
 
 
-def open_page(browser, url, patience=30_000, **options):
-    """The app's page once it shows a picture. Pages of the same options come one after the other in
-    one context, which has the app's scripts already; nothing else is left to the next."""
-    kept = _contexts.setdefault(browser, {})
-    named = json.dumps(options, sort_keys=True)
-    context = kept.pop(named, None) or browser.new_context(**options)  # popped: none has it twice
+def shows_previews(page):
+    page.wait_for_selector(".board canvas")
+    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
+
+
+def open_page(browser, url, patience=30_000, ready=shows_previews, viewport=WIDE, **options):
+    """The app's page once `ready(page)` returns. Pages of the same options come one after the other
+    in one context, which has the app's scripts already; nothing else is left to the next."""
+    kept = _contexts.setdefault(browser, {}).setdefault(json.dumps(options, sort_keys=True), [])
+    context = kept.pop() if kept else browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
+    page.set_viewport_size(viewport)
     page.set_default_timeout(patience)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(url)
-    page.wait_for_selector(".board canvas")
-    page.wait_for_function("+document.querySelector('.board').dataset.strips >= 1")
-    yield page
     origin = "/".join(url.split("/")[:3])
     everything = {"origin": origin, "storageTypes": "all"}
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)
+    page.goto(url)
+    ready(page)
+    yield page
     for each in context.pages:
         each.close()
     context.unroute_all()
     context.clear_cookies()
     context.clear_permissions()
-    kept[named] = context
+    kept.append(context)
     assert not errors, errors
+
+
+class SharedPage:
+    """A page that tests use one after the other. What can be undone is undone after each; where
+    anything else has changed, the next gets a new page. Not seen here: what a test has routed,
+    emulated, stored or listened to, the address, and where the hand was last."""
+
+    def __init__(self, browser, url):
+        self._open = lambda: open_page(browser, url, viewport=DESK)
+        self._pages = self._page = None
+
+    @classmethod
+    def kept(cls, browser, url):
+        """One for a fixture that lasts."""
+        shared = cls(browser, url)
+        yield shared
+        shared.close()
+
+    @contextmanager
+    def lent(self):
+        if self._page is None:
+            self._pages, self._errors = self._open(), []
+            self._page = next(self._pages)
+            self._page.on("pageerror", lambda error: self._errors.append(error))
+            self._looks = self._page.evaluate(LOOKS)
+        yield self._page
+        self._page.set_viewport_size(DESK)
+        if self._errors or not self._put_back():
+            self.close()
+
+    def _put_back(self) -> bool:
+        self._page.mouse.move(0, 0)
+        self._page.evaluate(UNDO_ALL)
+        settle(self._page)
+        return self._page.evaluate(LOOKS) == self._looks
+
+    def close(self):
+        """No script may have failed."""
+        pages, self._pages, self._page = self._pages, None, None
+        assert not list(pages or ())
 
 
 def settle(page):
@@ -157,11 +226,18 @@ def until(page, condition, seconds=30):
     assert condition()
 
 
+@functools.cache
+def bundle_of(name):
+    """Read once, and not in inference mode: its weights would be of no use outside of that."""
+    with torch.inference_mode(False):
+        return bundles.load(name)
+
+
 @torch.inference_mode()
 def decoded(page, code: torch.Tensor, model=BETA) -> Image.Image:
     """What the board is to show of a code (L,), 64x64: the mean, or sharp with the page's details.
     Computed here by the library, not by the app's engine."""
-    bundle = bundles.load(model)
+    bundle = bundle_of(model)
     word = page.evaluate("document.querySelector('#board .board').codes().details").get(model)
     if word is None:
         return to_picture(bundle.vae.decode(code[None]).mean[0])
@@ -173,7 +249,7 @@ def assert_shows(page, code: torch.Tensor, model=BETA, where=".board"):
     if where == ".board":
         picture = decoded(page, code, model)
     else:
-        picture = to_picture(bundles.load(model).vae.decode(code[None]).mean[0].detach())
+        picture = to_picture(bundle_of(model).vae.decode(code[None]).mean[0].detach())
     expected = picture.resize((256, 256), Image.Resampling.BILINEAR)
     until(page, lambda: np.abs(pixels(page, model, where) - np.asarray(expected)).mean() < 2.5)
 
@@ -182,14 +258,14 @@ def slider(page, model=BETA, position=0):
     return page.locator(f"section[aria-label*='β = 250'] {SLIDER}").nth(position)
 
 
-def drag(page, handle, shares=(0.5, 0.6, 0.75, 0.9)):
+def drag(page, handle, shares=(0.5, 0.7, 0.9)):
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + shares[0] * box["width"], y)
     page.mouse.down()
     for share in shares:
-        page.mouse.move(box["x"] + share * box["width"], y, steps=8)
+        page.mouse.move(box["x"] + share * box["width"], y, steps=3)
     page.mouse.up()
 
 

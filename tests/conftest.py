@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browser import chromium, open_page, served
+from browser import DESK, SharedPage, chromium, open_page, served
 from PIL import Image
 from skimage.data import astronaut
 from small_grids import SMALL_METRICS, SMALL_POOLS, planned
@@ -193,12 +193,27 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def url(cache):
-    """The app, served with the bundles under weights/."""
+def studio():
+    """The served models, which take a second to load."""
     from betavae.serving.studio import Studio
+
+    return Studio()
+
+
+@pytest.fixture(scope="session")
+def demo(studio, cache):
+    """The app's page with the bundles under weights/."""
     from betavae.ui import layout
 
-    with served(layout.build(Studio()), **layout.LAUNCH) as address:
+    return layout.build(studio)
+
+
+@pytest.fixture(scope="session")
+def url(demo):
+    """The app, served."""
+    from betavae.ui.layout import LAUNCH
+
+    with served(demo, **LAUNCH) as address:
         yield address
 
 
@@ -211,7 +226,19 @@ def browser():
 @pytest.fixture
 def page(browser, url):
     """The app's page, with the first face on it; no script may have failed at the end."""
-    yield from open_page(browser, url, viewport={"width": 1280, "height": 900})
+    yield from open_page(browser, url, viewport=DESK)
+
+
+@pytest.fixture(scope="module")
+def _shared_page(browser, url):
+    yield from SharedPage.kept(browser, url)
+
+
+@pytest.fixture
+def board(_shared_page):
+    """As `page`, for tests of Traverse that only look, or do what can be undone: they share one."""
+    with _shared_page.lent() as page:
+        yield page
 
 
 @pytest.fixture

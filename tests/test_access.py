@@ -98,12 +98,12 @@ def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
         assert violations(page) == []
 
 
-def test_what_a_slider_is_called_and_says(page):
-    tree = page.locator("section[aria-label*='β = 250']").aria_snapshot()
+def test_what_a_slider_is_called_and_says(board):
+    tree = board.locator("section[aria-label*='β = 250']").aria_snapshot()
     assert 'slider "background: dark to bright"' in tree
-    assert page.get_by_role("group", name="Data").get_by_role("radio").count() == 2
-    assert page.locator("h1").count() == 1
-    levels = page.evaluate("[...document.querySelectorAll('h1,h2')].map(h => h.tagName)")
+    assert board.get_by_role("group", name="Data").get_by_role("radio").count() == 2
+    assert board.locator("h1").count() == 1
+    levels = board.evaluate("[...document.querySelectorAll('h1,h2')].map(h => h.tagName)")
     assert levels[0] == "H1" and levels.count("H2") >= 2
 
 
@@ -191,7 +191,7 @@ def is_seen(page, target) -> bool:
     return target.evaluate("t => getComputedStyle(t).outlineStyle") != "none"
 
 
-def test_the_focus_is_seen(page):
-    for target in (page.locator("#undo"), page.locator(SLIDER).first, page.locator("#model")):
-        assert is_seen(page, target)
-    assert page.locator(f".board canvas[data-model={BETA}]").get_attribute("role") == "img"
+def test_the_focus_is_seen(board):
+    for target in (board.locator("#undo"), board.locator(SLIDER).first, board.locator("#model")):
+        assert is_seen(board, target)
+    assert board.locator(f".board canvas[data-model={BETA}]").get_attribute("role") == "img"

@@ -18,7 +18,6 @@ from skimage.data import astronaut
 from betavae import bundles
 from betavae.data.images import to_picture
 from betavae.serving.details import resolve
-from betavae.serving.studio import Studio
 from betavae.ui.live.board import server_functions
 from betavae.ui.live.compare import compare_functions
 
@@ -29,11 +28,6 @@ ZERO = [0.0] * 32
 @pytest.fixture(scope="module")
 def client(url):
     return Client(url, verbose=False)
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from browser import (
     assert_shows,
     code_on_page,
     drag,
+    open_page,
     pixels,
     random_face,
     reset,
@@ -31,78 +32,78 @@ from betavae.ui import layout
 
 
 class TestTraverse:
-    def test_drag_changes_the_face_and_ends_on_the_sliders_values(self, page):
-        reset(page)
-        before, other = pixels(page), pixels(page, "celeba-vae")
-        drag(page, slider(page))
-        settle(page)
-        code = code_on_page(page)
+    def test_drag_changes_the_face_and_ends_on_the_sliders_values(self, board):
+        reset(board)
+        before, other = pixels(board), pixels(board, "celeba-vae")
+        drag(board, slider(board))
+        settle(board)
+        code = code_on_page(board)
         assert code.abs().max() > 1.5
-        assert np.abs(pixels(page) - before).mean() > 3
-        assert_shows(page, code)
-        assert np.array_equal(pixels(page, "celeba-vae"), other)
+        assert np.abs(pixels(board) - before).mean() > 3
+        assert_shows(board, code)
+        assert np.array_equal(pixels(board, "celeba-vae"), other)
 
-    def test_drag_leaves_no_file(self, page, cache):
+    def test_drag_leaves_no_file(self, board, cache):
         files = {path for path in cache.rglob("*") if path.is_file()}
         for position in range(3):
-            drag(page, slider(page, position=position))
-        settle(page)
+            drag(board, slider(board, position=position))
+        settle(board)
         assert {path for path in cache.rglob("*") if path.is_file()} == files
 
-    def test_keyboard_moves_and_the_arrow_resets(self, page):
-        reset(page)
-        handle = slider(page)
+    def test_keyboard_moves_and_the_arrow_resets(self, board):
+        reset(board)
+        handle = slider(board)
         handle.focus()
         for _ in range(6):
-            page.keyboard.press("ArrowRight")
-        settle(page)
+            board.keyboard.press("ArrowRight")
+        settle(board)
         assert handle.input_value() == "0.6"
-        assert_shows(page, code_on_page(page))
-        page.locator("section[aria-label*='β = 250'] .arrow").first.click()
-        settle(page)
+        assert_shows(board, code_on_page(board))
+        board.locator("section[aria-label*='β = 250'] .arrow").first.click()
+        settle(board)
         assert handle.input_value() == "0"
-        assert_shows(page, code_on_page(page))
+        assert_shows(board, code_on_page(board))
 
-    def test_a_number_can_be_typed(self, page):
-        reset(page)
-        number = page.locator("section[aria-label*='β = 250'] .latent input[type=number]").first
+    def test_a_number_can_be_typed(self, board):
+        reset(board)
+        number = board.locator("section[aria-label*='β = 250'] .latent input[type=number]").first
         number.fill("9")
         number.press("Enter")
-        settle(page)
-        assert slider(page).input_value() == "3" and number.input_value() == "3.00"
-        assert_shows(page, code_on_page(page))
+        settle(board)
+        assert slider(board).input_value() == "3" and number.input_value() == "3.00"
+        assert_shows(board, code_on_page(board))
 
-    def test_click_on_a_strip_goes_there(self, page):
-        reset(page)
-        slider(page).focus()
-        strip = page.locator(f"figure:has([data-model={BETA}]) .strip")
+    def test_click_on_a_strip_goes_there(self, board):
+        reset(board)
+        slider(board).focus()
+        strip = board.locator(f"figure:has([data-model={BETA}]) .strip")
         box = strip.bounding_box()
         strip.click(position={"x": box["width"] * 1.5 / 7, "y": box["height"] / 2})
-        settle(page)
-        assert slider(page).input_value() == "-2"
+        settle(board)
+        assert slider(board).input_value() == "-2"
 
-    def test_real_face_is_a_stored_code_of_both_models(self, page):
-        page.get_by_role("button", name="A face from the data").click()
-        page.wait_for_function(
+    def test_real_face_is_a_stored_code_of_both_models(self, board):
+        board.get_by_role("button", name="A face from the data").click()
+        board.wait_for_function(
             "document.querySelector('.status').textContent.includes('as each model redraws it')"
         )
-        settle(page)
-        number = int(re.search(r"Face (\d+)", page.inner_text(".status")).group(1))
+        settle(board)
+        number = int(re.search(r"Face (\d+)", board.inner_text(".status")).group(1))
         for model in ("celeba-vae", BETA):
-            assert_shows(page, bundles.load(model).codes[number], model)
+            assert_shows(board, bundles.load(model).codes[number], model)
 
-    def test_random_faces_differ(self, page):
+    def test_random_faces_differ(self, board):
         shown = []
         for _ in range(2):
-            random_face(page)
-            shown.append(pixels(page, "celeba-vae"))
+            random_face(board)
+            shown.append(pixels(board, "celeba-vae"))
         assert np.abs(shown[0] - shown[1]).mean() > 5
-        assert "prior" in page.inner_text(".status")
+        assert "prior" in board.inner_text(".status")
 
-    def test_a_random_face_is_every_models(self, page):
+    def test_a_random_face_is_every_models(self, board):
         """A model that is put beside later shows the same picture."""
-        random_face(page)
-        codes = page.evaluate("document.querySelector('#board .board').codes().edited")
+        random_face(board)
+        codes = board.evaluate("document.querySelector('#board .board').codes().edited")
         drawn = torch.tensor([codes["celeba-vae"]])
         others = [n for n in bundles.names() if n.startswith("celeba-") and n != "celeba-vae"]
         with torch.no_grad():
@@ -111,17 +112,17 @@ class TestTraverse:
         for name in others:
             assert np.allclose(codes[name], expected[name], atol=1e-3), name
 
-    def test_model_picker(self, page):
-        page.get_by_label("Compare with").select_option("none")
-        page.get_by_label("Model", exact=True).select_option("β-VAE (β = 250)")
-        page.wait_for_function(
+    def test_model_picker(self, board):
+        board.get_by_label("Compare with").select_option("none")
+        board.get_by_label("Model", exact=True).select_option("β-VAE (β = 250)")
+        board.wait_for_function(
             "document.querySelectorAll('.stage canvas[data-model]').length === 1"
         )
-        assert page.locator(".stage canvas[data-model]").get_attribute("data-model") == BETA
-        reset(page)
-        drag(page, slider(page, position=1))
-        settle(page)
-        assert_shows(page, code_on_page(page))
+        assert board.locator(".stage canvas[data-model]").get_attribute("data-model") == BETA
+        reset(board)
+        drag(board, slider(board, position=1))
+        settle(board)
+        assert_shows(board, code_on_page(board))
 
     def test_the_picture_follows_when_the_network_comes_back(self, page):
         reset(page)
@@ -137,20 +138,20 @@ class TestTraverse:
         settle(page)
         assert_shows(page, code_on_page(page))
 
-    def test_a_sample_is_noisier_than_the_mean(self, page):
-        reset(page)
-        smooth = np.abs(np.diff(pixels(page), axis=0)).mean()
-        page.get_by_role("button", name="View").click()
-        page.get_by_role("radio", name="one random draw").click()
-        until(page, lambda: np.abs(np.diff(pixels(page), axis=0)).mean() > 2 * smooth)
+    def test_a_sample_is_noisier_than_the_mean(self, board):
+        reset(board)
+        smooth = np.abs(np.diff(pixels(board), axis=0)).mean()
+        board.get_by_role("button", name="View").click()
+        board.get_by_role("radio", name="one random draw").click()
+        until(board, lambda: np.abs(np.diff(pixels(board), axis=0)).mean() > 2 * smooth)
 
-    def test_active_latents_come_first_by_kl_and_the_others_are_folded(self, page):
+    def test_active_latents_come_first_by_kl_and_the_others_are_folded(self, board):
         bundle = bundles.load(BETA)
-        sliders = page.locator(f"section[aria-label*='β = 250'] {SLIDER}:visible")
+        sliders = board.locator(f"section[aria-label*='β = 250'] {SLIDER}:visible")
         shown = [int(one.get_attribute("data-latent")) for one in sliders.all()]
         assert shown == [latent.index for latent in bundle.active]
-        page.locator("section[aria-label*='β = 250'] summary").click()
-        inactive = page.locator("section[aria-label*='β = 250'] details .latent")
+        board.locator("section[aria-label*='β = 250'] summary").click()
+        inactive = board.locator("section[aria-label*='β = 250'] details .latent")
         assert inactive.count() == 32 - len(bundle.active)
         assert inactive.first.is_visible()
 
@@ -252,7 +253,7 @@ class TestCompare:
         auroc = bundles.load("celeba-vae").metrics["attributes"]["blond hair"]["auroc"]
         assert f"blond hair\u00a0{auroc:.2f}" in page.locator("#latents table").first.inner_text()
 
-    def test_rows_are_paired_by_correlation_over_the_validation_split(self, page):
+    def test_rows_are_paired_by_correlation_over_the_validation_split(self, page, studio):
         """Each active latent of the β-VAE stands beside the VAE's latent that follows it best."""
         open_compare(page)
         one, other = (bundles.load(name) for name in (BETA, "celeba-vae"))
@@ -262,7 +263,7 @@ class TestCompare:
         # The stored codes, a tenth of those pictures, agree about how much they correlate.
         rough = np.corrcoef(one.codes.T, other.codes.T)[:32, 32:]
         rows = page.locator("#matched .pair").all()
-        called = Studio().latent_names("celeba-vae")
+        called = studio.latent_names("celeba-vae")
         for row, latent in zip(rows, one.active, strict=True):
             partner, r = pairs[latent.index]
             assert abs(rough[latent.index, partner] - r) < 0.2
@@ -336,14 +337,14 @@ class TestCompare:
         kl = {bundle.title: f"KL, nats {bundle.metrics['scores']['kl']:.1f}" for bundle in shapes}
         assert all(any(title in t and text in t for t in tips) for title, text in kl.items())
 
-    def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page):
+    def test_what_each_latent_answers_to_is_drawn_for_the_chosen_models(self, page, studio):
         open_compare(page)
         page.locator("#compare-data").get_by_label("2D shapes").click()
         page.wait_for_selector("#factors .model canvas")
         open_section(page, "tuning")
         page.wait_for_selector("#tuning .latents figure")
         shown = page.locator("#matched canvas").evaluate_all("c => c.map(e => e.dataset.model)")
-        assert shown == Studio().pair("shapes2d")
+        assert shown == studio.pair("shapes2d")
         pair = [bundles.load(name) for name in shown]
         models = page.locator("#tuning .latents")
         drawn = [models.nth(k).locator("figure").count() for k in range(models.count())]
@@ -382,18 +383,16 @@ class TestCompare:
 
 
 def test_damaged_bundle_is_named_and_the_other_works(browser, tmp_path, monkeypatch):
-    shutil.copytree(bundles.root(), tmp_path / "weights")
-    weights = tmp_path / "weights" / "celeba-vae" / "model.safetensors"
+    for name in ("celeba-vae", "celeba-factor-vae", BETA):
+        shutil.copytree(bundles.root() / name, tmp_path / name)
+    weights = tmp_path / "celeba-vae" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("BETAVAE_WEIGHTS", str(tmp_path))
     with served(layout.build(Studio()), **layout.LAUNCH) as address:
-        page = browser.new_page()
-        page.goto(address)
-        page.wait_for_selector(".board canvas")
-        notice = page.inner_text(".notice.wrong")
-        assert "celeba-vae" in notice and "truncated or altered" in notice
-        reset(page)
-        drag(page, slider(page))
-        settle(page)
-        assert_shows(page, code_on_page(page))
-        page.close()
+        for page in open_page(browser, address):
+            notice = page.inner_text(".notice.wrong")
+            assert "celeba-vae" in notice and "truncated or altered" in notice
+            reset(page)
+            drag(page, slider(page))
+            settle(page)
+            assert_shows(page, code_on_page(page))

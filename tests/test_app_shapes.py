@@ -16,16 +16,10 @@ from betavae import bundles
 from betavae.bundles.stored import stored_shapes
 from betavae.data import Shapes2D
 from betavae.serving import checks
-from betavae.serving.studio import Studio
 from betavae.ui.live.factors import code_of_factors
 from betavae.ui.tabs.results import measured_again
 
 NAMES = ["shapes2d-vae", "shapes2d-beta-vae-grown"]  # what a visitor sees first
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture
@@ -191,33 +185,33 @@ class TestFactors:
 
 
 class TestTraverse:
-    def test_the_shapes_models_have_sliders_too(self, page):
-        page.locator("#data").get_by_label("2D shapes").click()
-        page.wait_for_selector(f"canvas[data-model={NAMES[1]}]")
-        page.get_by_role("button", name="A shape from the data").click()
-        page.wait_for_function(
+    def test_the_shapes_models_have_sliders_too(self, board):
+        board.locator("#data").get_by_label("2D shapes").click()
+        board.wait_for_selector(f"canvas[data-model={NAMES[1]}]")
+        board.get_by_role("button", name="A shape from the data").click()
+        board.wait_for_function(
             "document.querySelector('.status').textContent.includes('as each model redraws it')"
         )
-        settle(page)
-        number = int(re.search(r"Shape (\d+)", page.inner_text(".status"))[1])
+        settle(board)
+        number = int(re.search(r"Shape (\d+)", board.inner_text(".status"))[1])
         for name in NAMES:
-            assert_shows(page, bundles.load(name).codes[number], name)
-        slider = page.locator(f".latent input[type=range][data-model={NAMES[1]}]").first
-        drag(page, slider)
-        settle(page)
-        assert_shows(page, code_on_page(page, NAMES[1]), NAMES[1])
+            assert_shows(board, bundles.load(name).codes[number], name)
+        slider = board.locator(f".latent input[type=range][data-model={NAMES[1]}]").first
+        drag(board, slider)
+        settle(board)
+        assert_shows(board, code_on_page(board, NAMES[1]), NAMES[1])
 
-    def test_a_random_shape_is_one_shape_for_both(self, page):
-        page.locator("#data").get_by_label("2D shapes").click()
-        page.wait_for_selector(f"canvas[data-model={NAMES[1]}]")
-        page.get_by_role("button", name="Random shape").click()
-        page.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
-        settle(page)
-        code = code_on_page(page, NAMES[0])
+    def test_a_random_shape_is_one_shape_for_both(self, board):
+        board.locator("#data").get_by_label("2D shapes").click()
+        board.wait_for_selector(f"canvas[data-model={NAMES[1]}]")
+        board.get_by_role("button", name="Random shape").click()
+        board.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
+        settle(board)
+        code = code_on_page(board, NAMES[0])
         with torch.no_grad():
             seen = bundles.load(NAMES[0]).vae.decode(code[None]).mean
             other = bundles.load(NAMES[1]).vae.encode(seen).mean[0]
-        shown = code_on_page(page, NAMES[1])
+        shown = code_on_page(board, NAMES[1])
         assert (shown - other).abs().max() < 0.1
 
 

@@ -25,8 +25,6 @@ from skimage.data import astronaut
 from betavae import bundles
 from betavae.data.photos import PhotoError
 from betavae.serving import checks
-from betavae.serving.studio import Studio
-from betavae.ui import layout
 from betavae.ui.parts import paste
 from betavae.ui.parts.face import take_apart
 
@@ -57,14 +55,14 @@ def edit_in_traverse(page, portrait):
 
 
 class TestToAndFro:
-    def test_a_face_is_edited_while_shapes_are_shown(self, page, portrait):
+    def test_a_face_is_edited_while_shapes_are_shown(self, page, portrait, studio):
         choose_data(page, "2D shapes")
         edit_in_traverse(page, portrait)
         page.wait_for_selector(f".stage canvas[data-model={BETA}]")
         assert page.locator("#data").get_by_label("Faces").is_checked()
         assert page.locator("#random").inner_text() == "Random face"
         assert page.locator("#model").input_value() == "celeba-vae"
-        _, state, _ = take_apart(Studio(), str(portrait))
+        _, state, _ = take_apart(studio, str(portrait))
         assert_shows(page, torch.tensor(state["codes"][BETA]))
 
     def test_the_code_of_ones_own_face_is_not_written_into_the_address(self, page, portrait):
@@ -77,31 +75,31 @@ class TestToAndFro:
         random_face(page)
         until(page, lambda: "code=" in page.url)
 
-    def test_shapes_leave_the_face_alone_and_each_has_its_note(self, page):
-        random_face(page)
-        drag(page, slider(page))
-        settle(page)
-        face = code_on_page(page)
-        choose_data(page, "2D shapes")
-        reset(page)
-        page.get_by_role("button", name="A shape from the data").click()
-        page.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
-        settle(page)
-        choose_data(page, "Faces")
-        page.wait_for_function(f"{STATUS}.includes('prior')")
-        settle(page)
-        assert torch.equal(code_on_page(page), face)
-        assert_shows(page, face)
+    def test_shapes_leave_the_face_alone_and_each_has_its_note(self, board):
+        random_face(board)
+        drag(board, slider(board))
+        settle(board)
+        face = code_on_page(board)
+        choose_data(board, "2D shapes")
+        reset(board)
+        board.get_by_role("button", name="A shape from the data").click()
+        board.wait_for_function(f"{STATUS}.includes('as each model redraws it')")
+        settle(board)
+        choose_data(board, "Faces")
+        board.wait_for_function(f"{STATUS}.includes('prior')")
+        settle(board)
+        assert torch.equal(code_on_page(board), face)
+        assert_shows(board, face)
 
-    def test_the_last_of_quick_choices_counts(self, page):
-        faces = page.locator("#data").get_by_label("Faces")
+    def test_the_last_of_quick_choices_counts(self, board):
+        faces = board.locator("#data").get_by_label("Faces")
         for _ in range(3):
-            page.locator("#data").get_by_label("2D shapes").check()
+            board.locator("#data").get_by_label("2D shapes").check()
             faces.check()
-        until(page, lambda: page.locator("#random").inner_text() == "Random face")
-        page.wait_for_timeout(500)
-        page.wait_for_selector(f".stage canvas[data-model={BETA}]")
-        assert page.locator(f".stage canvas[data-model={SHAPES}]").count() == 0
+        until(board, lambda: board.locator("#random").inner_text() == "Random face")
+        board.wait_for_timeout(500)
+        board.wait_for_selector(f".stage canvas[data-model={BETA}]")
+        assert board.locator(f".stage canvas[data-model={SHAPES}]").count() == 0
 
     def test_a_late_face_does_not_undo_what_was_done_meanwhile(self, page):
         waiting = []
@@ -167,8 +165,7 @@ class TestPastedFace:
         random_face(page)
         page.wait_for_function("document.querySelector('#paste-into').hidden")
 
-    def test_of_two_edited_models_it_is_the_one_in_hand(self):
-        studio = Studio()
+    def test_of_two_edited_models_it_is_the_one_in_hand(self, studio):
         start = {"celeba-vae": [0.0] * 32, BETA: [0.0] * 32}
         edited = {name: [1.0] * 32 for name in start}
         codes = {"start": start, "edited": edited, "hand": BETA}
@@ -177,8 +174,7 @@ class TestPastedFace:
         only = {**codes, "edited": {**edited, BETA: start[BETA]}}
         assert paste.edited_with(studio, only) == "celeba-vae", "what is in hand was not moved"
 
-    def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait):
-        studio = Studio()
+    def test_untouched_sliders_change_nothing_and_that_is_said(self, portrait, studio):
         _, state, _ = take_apart(studio, str(portrait))
         board = {"start": state["codes"], "edited": state["codes"]}
         with pytest.raises(checks.Refused, match="No slider has moved"):
@@ -189,8 +185,7 @@ class TestPastedFace:
     def test_another_photo_takes_the_result_away(self, page, portrait, tmp_path):
         edit_in_traverse(page, portrait)
         slider(page).focus()
-        for _ in range(100):
-            page.keyboard.press("ArrowRight")
+        page.keyboard.press("End")
         settle(page)
         page.get_by_role("tab", name="Reconstruct").click()
         page.get_by_text("Paste back into the photo").click()
@@ -201,9 +196,8 @@ class TestPastedFace:
         page.wait_for_selector("#paste-result", state="hidden")
         assert not page.locator("#paste-download").is_visible()
 
-    def test_a_deleted_photo_is_asked_for_again(self, portrait):
+    def test_a_deleted_photo_is_asked_for_again(self, portrait, studio):
         """After KEEP_SECONDS Gradio deletes the upload while the page may still be open."""
-        studio = Studio()
         _, state, _ = take_apart(studio, str(portrait))
         os.remove(portrait)
         edited = {name: [code[0] + 1, *code[1:]] for name, code in state["codes"].items()}
@@ -214,9 +208,8 @@ class TestPastedFace:
             take_apart(studio, state["path"], by_hand=((250, 250), 300, 0))
 
 
-def test_after_a_restart_whatever_has_lost_its_photo_says_so(cache):
+def test_after_a_restart_whatever_has_lost_its_photo_says_so(demo):
     """The page is still there and its buttons can be pressed; the server knows nothing of it."""
-    demo = layout.build(Studio())
     handlers = {block.fn.__name__: block.fn for block in demo.fns.values() if block.fn}
     lost = "The server was restarted and lost your photo. Upload it again to go on."
     asks = gr.EventData(None, {"face": 1})

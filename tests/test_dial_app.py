@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import code_on_page, open_page, pixels, settle, until
+from browser import DESK, SharedPage, code_on_page, open_page, pixels, settle, until
 from coroutines import run
 from PIL import Image
 from test_instrument import pictures_in_view, rows_in_view
@@ -20,7 +20,6 @@ from betavae.serving import dials
 from betavae.serving.devices import CPU
 from betavae.serving.dials import PLACES, Dials, beta_at, place_of
 from betavae.serving.engine import Engine
-from betavae.serving.studio import Studio
 from betavae.ui.live.board import describe, server_functions
 from betavae.ui.live.compare import compare_functions
 
@@ -88,11 +87,6 @@ class TestEngine:
             kept.at("dial", place)
         assert kept.at("dial", 0) is first, "used again meanwhile"
         assert list(kept._placed) == [("dial", 2), ("dial", 3), ("dial", 0)]
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture
@@ -196,12 +190,23 @@ class TestServedBundle:
         assert rates == sorted(rates, reverse=True)
 
 
+NUMBERS = "_".join(["0"] * 32)
+
+
+@pytest.fixture(scope="module")
+def alone(url):
+    """A link to the dial alone."""
+    return f"{url.rstrip('/')}/?model={DIAL}&code={NUMBERS}&beta=4"
+
+
 @pytest.fixture
-def page(browser, url):
-    """The board with the dial alone on it."""
-    numbers = "_".join(["0"] * 32)
-    address = f"{url.rstrip('/')}/?model={DIAL}&code={numbers}&beta=4"
-    yield from open_page(browser, address, viewport={"width": 1280, "height": 900})
+def page(browser, alone):
+    yield from open_page(browser, alone, viewport=DESK)
+
+
+@pytest.fixture(scope="module")
+def _shared_page(browser, alone):
+    yield from SharedPage.kept(browser, alone)
 
 
 def turned(page) -> int:
@@ -219,61 +224,61 @@ def turn(page, notch: int) -> None:
 
 
 class TestInTheBrowser:
-    def test_the_picture_is_that_of_the_beta_under_the_hand(self, page):
-        page.get_by_role("button", name="A face from the data").click()
-        page.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
-        settle(page)
-        page.locator(".dial .marks").get_by_text("250").click()
-        until(page, lambda: page.locator(".dial output").inner_text() == "250")
-        until(page, lambda: turned(page) > 0)
-        page.wait_for_timeout(300)
+    def test_the_picture_is_that_of_the_beta_under_the_hand(self, board):
+        board.get_by_role("button", name="A face from the data").click()
+        board.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
+        settle(board)
+        board.locator(".dial .marks").get_by_text("250").click()
+        until(board, lambda: board.locator(".dial output").inner_text() == "250")
+        until(board, lambda: turned(board) > 0)
+        board.wait_for_timeout(300)
         served = bundles.load(DIAL).dial
         with torch.inference_mode():
             vae = served.at(beta_at(served, place_of(served, 250.0)))
-            mean = vae.decode(code_on_page(page, DIAL)[None]).mean[0]
+            mean = vae.decode(code_on_page(board, DIAL)[None]).mean[0]
         expected = to_picture(mean).resize((256, 256), Image.Resampling.BILINEAR)
-        until(page, lambda: np.abs(pixels(page, DIAL) - np.asarray(expected)).mean() < 2.5)
+        until(board, lambda: np.abs(pixels(board, DIAL) - np.asarray(expected)).mean() < 2.5)
 
-    def test_the_figures_the_bars_and_the_rows_follow(self, page):
+    def test_the_figures_the_bars_and_the_rows_follow(self, board):
         points = {p["beta"]: p for p in bundles.load(DIAL).metrics["rates"]["points"]}
         for beta in (1, 250):
-            page.locator(".dial .marks").get_by_text(str(beta), exact=True).click()
-            until(page, lambda b=beta: page.locator(".dial output").inner_text() == str(b))
-            assert f"KL {points[beta]['kl']:.1f} nats" in page.locator(".figures").inner_text()
+            board.locator(".dial .marks").get_by_text(str(beta), exact=True).click()
+            until(board, lambda b=beta: board.locator(".dial output").inner_text() == str(b))
+            assert f"KL {points[beta]['kl']:.1f} nats" in board.locator(".figures").inner_text()
             active = sum(value >= 0.05 for value in points[beta]["kl_per_latent"])
-            assert page.locator(".bars rect:not(.silent)").count() == active
-            assert page.locator(".latent:not(.silent)").count() == active
+            assert board.locator(".bars rect:not(.silent)").count() == active
+            assert board.locator(".latent:not(.silent)").count() == active
 
-    def test_undo_goes_back_to_the_beta_and_the_code_before(self, page):
-        before = code_on_page(page, DIAL)
-        turn(page, 900)
-        assert not torch.equal(code_on_page(page, DIAL), before)
-        page.keyboard.press("Control+z")
-        until(page, lambda: page.locator(".dial output").inner_text() == "4")
-        assert torch.equal(code_on_page(page, DIAL), before)
+    def test_undo_goes_back_to_the_beta_and_the_code_before(self, board):
+        before = code_on_page(board, DIAL)
+        turn(board, 900)
+        assert not torch.equal(code_on_page(board, DIAL), before)
+        board.keyboard.press("Control+z")
+        until(board, lambda: board.locator(".dial output").inner_text() == "4")
+        assert torch.equal(code_on_page(board, DIAL), before)
 
-    def test_a_held_code_stays_and_its_picture_turns(self, page):
-        page.get_by_role("button", name="A face from the data").click()
-        page.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
-        settle(page)
-        page.get_by_role("button", name="How β turns").click()
-        page.get_by_role("radio", name="hold the code").check(force=True)
-        page.keyboard.press("Escape")
-        code, picture = code_on_page(page, DIAL), pixels(page, DIAL)
-        page.locator(".dial .marks").get_by_text("250").click()
-        until(page, lambda: np.abs(pixels(page, DIAL) - picture).mean() > 1)
-        assert torch.equal(code_on_page(page, DIAL), code)
+    def test_a_held_code_stays_and_its_picture_turns(self, board):
+        board.get_by_role("button", name="A face from the data").click()
+        board.wait_for_function("document.querySelector('.status').textContent.includes('redraws')")
+        settle(board)
+        board.get_by_role("button", name="How β turns").click()
+        board.get_by_role("radio", name="hold the code").check(force=True)
+        board.keyboard.press("Escape")
+        code, picture = code_on_page(board, DIAL), pixels(board, DIAL)
+        board.locator(".dial .marks").get_by_text("250").click()
+        until(board, lambda: np.abs(pixels(board, DIAL) - picture).mean() > 1)
+        assert torch.equal(code_on_page(board, DIAL), code)
 
-    def test_there_and_back_is_the_same_picture(self, page):
+    def test_there_and_back_is_the_same_picture(self, board):
         """The face that was there first is coded again, not what a high β has left of it."""
-        page.get_by_role("button", name="Random face").click()
-        page.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
-        settle(page)
-        turn(page, 500)
-        there = code_on_page(page, DIAL)
-        turn(page, 990)
-        turn(page, 500)
-        assert (code_on_page(page, DIAL) - there).abs().max() <= 0.011
+        board.get_by_role("button", name="Random face").click()
+        board.wait_for_function("document.querySelector('.status').textContent.includes('prior')")
+        settle(board)
+        turn(board, 500)
+        there = code_on_page(board, DIAL)
+        turn(board, 990)
+        turn(board, 500)
+        assert (code_on_page(board, DIAL) - there).abs().max() <= 0.011
 
 
 # width, height, least width of a picture, sliders of the dial's model, of the other
@@ -286,12 +291,16 @@ SCREENS = (
 )
 
 
+@pytest.fixture(scope="module")
+def beside_another(browser, alone):
+    yield from SharedPage.kept(browser, f"{alone}&model2={VAE}&code2={NUMBERS}")
+
+
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_dial_takes_no_slider_and_no_picture_away(browser, url, screen):
+def test_the_dial_takes_no_slider_and_no_picture_away(beside_another, screen):
     width, height, least, own, other = screen
-    numbers = "_".join(["0"] * 32)
-    address = f"{url.rstrip('/')}/?model={DIAL}&code={numbers}&beta=4&model2={VAE}&code2={numbers}"
-    for page in open_page(browser, address, viewport={"width": width, "height": height}):
+    with beside_another.lent() as page:
+        page.set_viewport_size({"width": width, "height": height})
         shown = pictures_in_view(page)
         assert len(shown) == 2 and min(shown) >= least
         assert rows_in_view(page, DIAL) >= own and rows_in_view(page, VAE) >= other

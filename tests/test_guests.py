@@ -11,17 +11,11 @@ import pytest
 from betavae.bundles.bundle import load
 from betavae.bundles.files import write_json
 from betavae.bundles.places import folder_of
-from betavae.serving.studio import Studio
 from betavae.ui.live.board import server_functions
 from betavae.ui.live.compare import compare_functions
 from betavae.ui.parts import comparison
 
 NAME = "lab-0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.fixture

@@ -127,9 +127,8 @@ def test_an_upload_is_kept_in_gradios_folder_only_and_under_the_size_limit(http,
     assert status == 413
 
 
-def test_old_uploads_are_deleted_and_no_history_is_kept():
-    from betavae.serving.studio import Studio
+def test_old_uploads_are_deleted_and_no_history_is_kept(demo):
     from betavae.ui import layout
 
-    assert layout.build(Studio()).delete_cache == (layout.KEEP_SECONDS, layout.KEEP_SECONDS)
+    assert demo.delete_cache == (layout.KEEP_SECONDS, layout.KEEP_SECONDS)
     assert layout.KEEP_SECONDS <= 3600 and layout.LAUNCH["run_history"] is False

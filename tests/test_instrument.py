@@ -14,7 +14,6 @@ from browser import (
     code_on_page,
     decoded,
     drag,
-    open_page,
     pixels,
     random_face,
     reset,
@@ -63,7 +62,7 @@ def pictures_in_view(page) -> list[float]:
 
 
 class TestOneScreen:
-    """Nothing is scrolled; the page has just been opened."""
+    """Nothing is scrolled or changed; the page is as it was opened."""
 
     # width, height, pictures, their least width, sliders of the VAE, of the β-VAE
     SCREENS = (
@@ -77,26 +76,26 @@ class TestOneScreen:
     )
 
     @pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")
-    def test_pictures_and_sliders_are_in_view(self, browser, url, screen):
+    def test_pictures_and_sliders_are_in_view(self, board, screen):
         width, height, pictures, least, vae, beta = screen
-        for page in open_page(browser, url, viewport={"width": width, "height": height}):
-            shown = pictures_in_view(page)
-            assert len(shown) >= pictures and min(shown) >= least
-            assert rows_in_view(page, VAE) >= vae and rows_in_view(page, BETA) >= beta
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            tabs = page.get_by_role("tablist").bounding_box()
-            assert tabs["height"] <= 48 and tabs["y"] < 10, "header and tabs are one line"
+        board.set_viewport_size({"width": width, "height": height})
+        shown = pictures_in_view(board)
+        assert len(shown) >= pictures and min(shown) >= least
+        assert rows_in_view(board, VAE) >= vae and rows_in_view(board, BETA) >= beta
+        assert board.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tabs = board.get_by_role("tablist").bounding_box()
+        assert tabs["height"] <= 48 and tabs["y"] < 10, "header and tabs are one line"
 
-    def test_a_picture_stays_while_the_last_slider_is_moved(self, page):
-        last = page.locator(f"section[aria-label*='β = 1)'] {SLIDER}:visible").last
+    def test_a_picture_stays_while_the_last_slider_is_moved(self, board):
+        last = board.locator(f"section[aria-label*='β = 1)'] {SLIDER}:visible").last
         last.focus()
-        page.wait_for_timeout(300)
-        assert len(pictures_in_view(page)) == 2
-        box, deck = last.bounding_box(), page.locator(".deck").bounding_box()
+        board.wait_for_timeout(300)
+        assert len(pictures_in_view(board)) == 2
+        box, deck = last.bounding_box(), board.locator(".deck").bounding_box()
         assert box["y"] >= deck["y"] + deck["height"], "and it is not under them"
-        press(page, "End")
-        settle(page)
-        assert_shows(page, code_on_page(page, VAE), VAE)
+        press(board, "End")
+        settle(board)
+        assert_shows(board, code_on_page(board, VAE), VAE)
 
     def test_the_strip_opens_on_hover_on_focus_and_for_all_by_a_switch(self, page):
         lens = page.locator(f"figure:has([data-model={BETA}]) .lens")
@@ -131,18 +130,18 @@ class TestOneScreen:
         expected, other = (s.reshape(16, 4, 112, 4, 3).mean((1, 3)) for s in (expected, other))
         assert np.abs(means - expected).mean() < np.abs(means - other).mean() / 3
 
-    def test_thumbnails_are_the_ends_from_here_when_the_hand_rests(self, page):
-        reset(page)
-        drag(page, slider(page))
+    def test_thumbnails_are_the_ends_from_here_when_the_hand_rests(self, board):
+        reset(board)
+        drag(board, slider(board))
         count = "+document.querySelector('.board').dataset.strips"
-        before = page.evaluate(count)
-        page.wait_for_function(f"{count} > {before}")
+        before = board.evaluate(count)
+        board.wait_for_function(f"{count} > {before}")
         second = bundles.load(BETA).active[1].index
         for side, end in (("low", -3.0), ("high", 3.0)):
-            code = code_on_page(page)
+            code = code_on_page(board)
             code[second] = end
-            expected = np.asarray(decoded(page, code), float)
-            thumb = page.locator(f"section[aria-label*='β = 250'] .thumb.{side}").nth(1)
+            expected = np.asarray(decoded(board, code), float)
+            thumb = board.locator(f"section[aria-label*='β = 250'] .thumb.{side}").nth(1)
             assert np.abs(self.frames(thumb) - expected).mean() < 3
 
     @staticmethod
@@ -177,169 +176,171 @@ class TestOneScreen:
 
 
 class TestKeys:
-    def test_steps(self, page):
-        reset(page)
-        handle = slider(page)
+    def test_steps(self, board):
+        reset(board)
+        handle = slider(board)
         handle.focus()
         for keys, value in (
             (["ArrowRight", "ArrowRight"], "0.2"), (["Shift+ArrowLeft"], "0.19"),
             (["PageUp"], "1.19"), (["End"], "3"), (["PageDown"], "2"), (["Home"], "-3"),
         ):  # fmt: skip
-            press(page, *keys)
+            press(board, *keys)
             assert handle.input_value() == value
         assert handle.get_attribute("aria-valuetext") == "-3.00, towards dark"
 
-    def test_one_stop_a_latent_and_up_and_down_go_on(self, page):
+    def test_one_stop_a_latent_and_up_and_down_go_on(self, board):
         focused = "[document.activeElement.dataset.model, document.activeElement.dataset.latent]"
         order = [str(latent.index) for latent in bundles.load(BETA).active]
-        slider(page).focus()
-        press(page, "Tab", "Tab")
-        assert page.evaluate(focused) == [BETA, order[2]]
-        press(page, "ArrowDown", "ArrowDown", "ArrowUp")
-        assert page.evaluate(focused) == [BETA, order[3]]
+        slider(board).focus()
+        press(board, "Tab", "Tab")
+        assert board.evaluate(focused) == [BETA, order[2]]
+        press(board, "ArrowDown", "ArrowDown", "ArrowUp")
+        assert board.evaluate(focused) == [BETA, order[3]]
 
     def test_few_stops_lead_to_the_right_models_sliders(self, page):
         press(page, "Tab", "Tab", "Enter")  # its skip link
         active = page.evaluate("document.activeElement.dataset.model")
         assert active == BETA
 
-    def test_typed_locked_and_put_back_from_the_slider(self, page):
-        reset(page)
-        slider(page).focus()
-        press(page, "Enter")
-        page.keyboard.type("1.25")
-        press(page, "Enter")
-        assert slider(page).input_value() == "1.25"
-        page.wait_for_function("document.activeElement.type === 'range'")
-        press(page, "l")
-        lock = page.locator("section[aria-label*='β = 250'] .lock").first
+    def test_typed_locked_and_put_back_from_the_slider(self, board):
+        reset(board)
+        slider(board).focus()
+        press(board, "Enter")
+        board.keyboard.type("1.25")
+        press(board, "Enter")
+        assert slider(board).input_value() == "1.25"
+        board.wait_for_function("document.activeElement.type === 'range'")
+        press(board, "l")
+        lock = board.locator("section[aria-label*='β = 250'] .lock").first
         assert lock.get_attribute("aria-pressed") == "true"
-        press(page, "Delete")
-        assert slider(page).input_value() == "0"
+        press(board, "Delete")
+        assert slider(board).input_value() == "0"
 
-    def test_letters_in_a_text_field_are_letters(self, page):
-        before = code_on_page(page)
-        page.locator(f"figure:has([data-model={BETA}])").get_by_role(
+    def test_letters_in_a_text_field_are_letters(self, board):
+        before = code_on_page(board)
+        slider(board).focus()  # its name, wherever the hand was before
+        board.locator(f"figure:has([data-model={BETA}])").get_by_role(
             "button", name="Rename"
         ).click()
-        page.keyboard.type("ruks")
-        press(page, "Enter")
-        assert "Ruks" in page.locator("section[aria-label*='β = 250'] label").first.inner_text()
-        assert torch.equal(code_on_page(page), before)
+        board.keyboard.type("ruks")
+        press(board, "Enter")
+        assert "Ruks" in board.locator("section[aria-label*='β = 250'] label").first.inner_text()
+        assert torch.equal(code_on_page(board), before)
 
-    def test_the_list_of_keys(self, page):
-        press(page, "?")
-        assert "Shift+Ctrl+Z" in page.get_by_role("dialog").inner_text()
-        press(page, "Escape")
-        assert not page.get_by_role("dialog").is_visible()
+    def test_the_list_of_keys(self, board):
+        press(board, "?")
+        assert "Shift+Ctrl+Z" in board.get_by_role("dialog").inner_text()
+        press(board, "Escape")
+        assert not board.get_by_role("dialog").is_visible()
 
-    def test_menus_close_when_one_tabs_on(self, page):
-        opener = page.get_by_role("button", name="View")
+    def test_menus_close_when_one_tabs_on(self, board):
+        opener = board.get_by_role("button", name="View")
         opener.focus()
-        press(page, "Enter")
+        press(board, "Enter")
         # A popover's toggle event comes after the key's own.
-        until(page, lambda: opener.get_attribute("aria-expanded") == "true")
+        until(board, lambda: opener.get_attribute("aria-expanded") == "true")
         for _ in range(6):  # past its four controls, and past a focus that came late
-            press(page, "Tab")
-            page.wait_for_timeout(100)
-        until(page, lambda: opener.get_attribute("aria-expanded") == "false")
+            press(board, "Tab")
+            board.wait_for_timeout(100)
+        until(board, lambda: opener.get_attribute("aria-expanded") == "false")
 
 
 class TestUndo:
-    def test_a_drag_is_one_step_and_comes_back(self, page):
-        reset(page)
-        drag(page, slider(page))
-        settle(page)
-        dragged = code_on_page(page)
-        drag(page, slider(page, position=1))
-        settle(page)
-        press(page, "Control+z")
-        settle(page)
-        assert torch.equal(code_on_page(page), dragged)
-        assert_shows(page, dragged)
-        press(page, "Control+z")
-        settle(page)
-        assert not code_on_page(page).any()
-        press(page, "Control+Shift+z")
-        settle(page)
-        assert torch.equal(code_on_page(page), dragged)
-        assert_shows(page, dragged)
+    def test_a_drag_is_one_step_and_comes_back(self, board):
+        reset(board)
+        drag(board, slider(board))
+        settle(board)
+        dragged = code_on_page(board)
+        drag(board, slider(board, position=1))
+        settle(board)
+        press(board, "Control+z")
+        settle(board)
+        assert torch.equal(code_on_page(board), dragged)
+        assert_shows(board, dragged)
+        press(board, "Control+z")
+        settle(board)
+        assert not code_on_page(board).any()
+        press(board, "Control+Shift+z")
+        settle(board)
+        assert torch.equal(code_on_page(board), dragged)
+        assert_shows(board, dragged)
 
-    def test_random_faces_models_and_names_too(self, page):
-        before = code_on_page(page, VAE)
-        random_face(page)
-        page.get_by_label("Compare with").select_option("FactorVAE (γ = 100)")
-        page.get_by_role("button", name="Undo").click()
-        page.wait_for_selector(f".stage canvas[data-model={BETA}]")
-        page.get_by_role("button", name="Undo").click()
-        settle(page)
-        assert torch.equal(code_on_page(page, VAE), before)
-        assert page.get_by_role("button", name="Undo").get_attribute("aria-disabled") == "true"
+    def test_random_faces_models_and_names_too(self, board):
+        before = code_on_page(board, VAE)
+        random_face(board)
+        board.get_by_label("Compare with").select_option("FactorVAE (γ = 100)")
+        board.get_by_role("button", name="Undo").click()
+        board.wait_for_selector(f".stage canvas[data-model={BETA}]")
+        board.get_by_role("button", name="Undo").click()
+        settle(board)
+        assert torch.equal(code_on_page(board, VAE), before)
+        assert board.get_by_role("button", name="Undo").get_attribute("aria-disabled") == "true"
 
 
 class TestLock:
-    def test_random_and_reset_leave_what_is_locked(self, page):
-        random_face(page)
+    def test_random_and_reset_leave_what_is_locked(self, board):
+        random_face(board)
         for position, model in ((0, BETA), (2, BETA)):
-            lock = page.locator("section[aria-label*='β = 250'] .lock").nth(position)
+            lock = board.locator("section[aria-label*='β = 250'] .lock").nth(position)
             lock.click()
             assert lock.get_attribute("aria-pressed") == "true", model
         kept = [latent.index for latent in bundles.load(BETA).active]
         kept = [kept[0], kept[2]]
-        before = code_on_page(page)
-        random_face(page)
-        after = code_on_page(page)
+        before = code_on_page(board)
+        random_face(board)
+        after = code_on_page(board)
         assert torch.equal(after[kept], before[kept])
         assert (after - before).abs().max() > 0.1
-        assert_shows(page, after)
-        page.get_by_role("button", name="Reset", exact=True).click()
-        settle(page)
-        left = code_on_page(page)
+        assert_shows(board, after)
+        board.get_by_role("button", name="Reset", exact=True).click()
+        settle(board)
+        left = code_on_page(board)
         assert torch.equal(left[kept], before[kept])
         left[kept] = 0
         assert not left.any()
 
 
 class TestSnapshots:
-    def test_keep_return_blend_and_delete(self, page):
-        random_face(page)
-        one = code_on_page(page)
-        page.get_by_role("button", name="Keep", exact=True).click()
-        random_face(page)
-        other = code_on_page(page)
-        press(page, "k")
-        page.get_by_label("Back to snapshot 1").click()
-        settle(page)
-        assert torch.equal(code_on_page(page), one)
-        assert_shows(page, one)
-        blend = page.get_by_label("Blend", exact=True)
+    def test_keep_return_blend_and_delete(self, board):
+        random_face(board)
+        one = code_on_page(board)
+        board.get_by_role("button", name="Keep", exact=True).click()
+        random_face(board)
+        other = code_on_page(board)
+        press(board, "k")
+        board.get_by_label("Back to snapshot 1").click()
+        settle(board)
+        assert torch.equal(code_on_page(board), one)
+        assert_shows(board, one)
+        blend = board.get_by_label("Blend", exact=True)
         for share in (0.5, 1.0):
             blend.fill(str(share))
-            settle(page)
+            settle(board)
             mixed = one + share * (other - one)
-            assert (code_on_page(page) - mixed).abs().max() < 0.011
-            assert_shows(page, code_on_page(page))
-        page.get_by_label("Delete snapshot 1").click()
-        page.get_by_label("Delete snapshot 2").click()
-        assert not page.get_by_role("group", name="Snapshots").is_visible()
+            assert (code_on_page(board) - mixed).abs().max() < 0.011
+            assert_shows(board, code_on_page(board))
+        board.get_by_label("Delete snapshot 1").click()
+        board.get_by_label("Delete snapshot 2").click()
+        assert not board.get_by_role("group", name="Snapshots").is_visible()
 
 
 class TestAnimate:
-    def test_one_latent_to_and_fro(self, page):
-        reset(page)
-        slider(page).focus()
-        press(page, "a")
+    def test_one_latent_to_and_fro(self, board):
+        reset(board)
+        slider(board).focus()
+        press(board, "a")
+        board.get_by_label("Speed").fill("1")
         seen = []
-        until(page, lambda: seen.append(float(slider(page).input_value())) or max(seen) > 2.5)
-        until(page, lambda: seen.append(float(slider(page).input_value())) or min(seen) < -2.5)
-        page.get_by_role("button", name="Pause", exact=True).click()
-        settle(page)
-        code = code_on_page(page)
+        until(board, lambda: seen.append(float(slider(board).input_value())) or max(seen) > 2.5)
+        until(board, lambda: seen.append(float(slider(board).input_value())) or min(seen) < -2.5)
+        board.get_by_role("button", name="Pause", exact=True).click()
+        settle(board)
+        code = code_on_page(board)
         assert (code != 0).sum() <= 1, "the others stayed"
-        assert_shows(page, code)
-        press(page, "u")
-        settle(page)
-        assert not code_on_page(page).any()
+        assert_shows(board, code)
+        press(board, "u")
+        settle(board)
+        assert not code_on_page(board).any()
 
     def test_reduced_motion_is_in_steps(self, page):
         page.emulate_media(reduced_motion="reduce")
@@ -350,41 +351,43 @@ class TestAnimate:
         until(page, lambda: seen.append(slider(page).input_value()) or len(set(seen)) > 2)
         assert all(float(value) == int(float(value)) for value in seen)
 
-    def test_all_in_turn(self, page):
-        reset(page)
-        page.get_by_role("button", name="Animate", exact=True).click()
-        page.get_by_label("What to animate").select_option(BETA)
-        page.get_by_label("Speed").fill("2")
-        page.get_by_role("button", name="Play", exact=True).click()
+    def test_all_in_turn(self, board):
+        reset(board)
+        board.get_by_role("button", name="Animate", exact=True).click()
+        board.get_by_label("What to animate").select_option(BETA)
+        board.get_by_label("Speed").fill("2")
+        board.get_by_role("button", name="Play", exact=True).click()
         moved = set()
         until(
-            page,
-            lambda: moved.update(code_on_page(page).nonzero().flatten().tolist()) or len(moved) > 1,
+            board,
+            lambda: (
+                moved.update(code_on_page(board).nonzero().flatten().tolist()) or len(moved) > 1
+            ),
         )
-        page.get_by_role("button", name="Pause", exact=True).click()
+        board.get_by_role("button", name="Pause", exact=True).click()
         assert moved <= {latent.index for latent in bundles.load(BETA).active}
 
 
-def test_pictures_are_described_as_they_are(page):
-    reset(page)
-    slider(page).focus()
-    press(page, "End")
-    picture = page.locator(f".stage canvas[data-model={BETA}]")
-    until(page, lambda: "background 3.00, towards bright" in picture.get_attribute("aria-label"))
+def test_pictures_are_described_as_they_are(board):
+    reset(board)
+    slider(board).focus()
+    press(board, "End")
+    picture = board.locator(f".stage canvas[data-model={BETA}]")
+    until(board, lambda: "background 3.00, towards bright" in picture.get_attribute("aria-label"))
 
 
-def test_shapes_have_all_of_it(page):
-    page.locator("#data").get_by_label("2D shapes").click()
-    page.wait_for_selector("canvas[data-model=shapes2d-vae]")
-    settle(page)
-    panel = page.locator("section[data-sheet=shapes2d-beta-vae-grown]")
+def test_shapes_have_all_of_it(board):
+    board.locator("#data").get_by_label("2D shapes").click()
+    board.wait_for_selector("canvas[data-model=shapes2d-vae]")
+    settle(board)
+    panel = board.locator("section[data-sheet=shapes2d-beta-vae-grown]")
     labels = [text.lower() for text in panel.locator("label").all_inner_texts()]
     assert any("across" in text and "left ↔ right" in text for text in labels)
-    before = pixels(page, "shapes2d-beta-vae-grown")
+    before = pixels(board, "shapes2d-beta-vae-grown")
     panel.locator(SLIDER).first.focus()
-    press(page, "End")
-    settle(page)
-    assert np.abs(pixels(page, "shapes2d-beta-vae-grown") - before).mean() > 1
-    press(page, "u")
-    settle(page)
-    until(page, lambda: np.abs(pixels(page, "shapes2d-beta-vae-grown") - before).mean() < 0.5)
+    press(board, "End")
+    settle(board)
+    assert np.abs(pixels(board, "shapes2d-beta-vae-grown") - before).mean() > 1
+    press(board, "u")
+    settle(board)
+    until(board, lambda: np.abs(pixels(board, "shapes2d-beta-vae-grown") - before).mean() < 0.5)

@@ -33,9 +33,9 @@ def test_a_key_is_a_drag_too_and_a_link_says_nothing_of_it(page, browser, url):
         assert not other.evaluate(STATUS).startswith("Drag")
 
 
-def test_the_bars_beside_a_picture_are_the_kl_of_each_latent_on_one_scale(page):
+def test_the_bars_beside_a_picture_are_the_kl_of_each_latent_on_one_scale(board):
     shares = {
-        name: page.evaluate(
+        name: board.evaluate(
             """name => [...[...document.querySelectorAll('figure')]
               .find(f => f.querySelector(`canvas[data-model="${name}"]`))
               .querySelectorAll('.spectrum i')].map(bar => parseFloat(bar.style.height))""",
@@ -49,13 +49,13 @@ def test_the_bars_beside_a_picture_are_the_kl_of_each_latent_on_one_scale(page):
         assert found == pytest.approx([100 * kl / top for kl in kls[name]], abs=0.5)
 
 
-def test_a_click_on_a_bar_goes_to_its_slider(page):
-    bars = page.locator("figure", has=page.locator(f"canvas[data-model={BETA}]")).locator(
+def test_a_click_on_a_bar_goes_to_its_slider(board):
+    bars = board.locator("figure", has=board.locator(f"canvas[data-model={BETA}]")).locator(
         "i.active"
     )
     third = bundles.load(BETA).by_kl[2].index
     bars.nth(2).click(position={"x": 2, "y": 1})
-    focused = page.evaluate("Object.assign({}, document.activeElement.dataset)")
+    focused = board.evaluate("Object.assign({}, document.activeElement.dataset)")
     assert focused == {"model": BETA, "latent": str(third)}
     assert "held" in bars.nth(2).get_attribute("class")
 

@@ -9,13 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import forked
 import pytest
-from browser import served, until
+from browser import open_page, served, until
 from small_runs import FEW, measuring_few
 
 from betavae.model import VAE
 from betavae.serving.lab import process
 from betavae.serving.lab.lab import Lab
-from betavae.serving.studio import Studio
 from betavae.ui import layout
 from betavae.ui.parts.telling import in_words, own_latents
 
@@ -33,34 +32,34 @@ def lab():
 
 
 @pytest.fixture(scope="module")
-def address(lab, cache):
-    with served(layout.build(Studio(), lab), **layout.LAUNCH) as url:
+def address(lab, cache, studio):
+    with served(layout.build(studio, lab), **layout.LAUNCH) as url:
         yield url
+
+
+def shows_the_lab(page):
+    page.wait_for_selector(".board canvas", state="attached")
+    page.wait_for_selector(PLAY)
 
 
 @pytest.fixture
 def visitor(browser, lab, address):
     """visitor(query): a new page on the Train tab; no script may have failed at the end, and no
     visit is left to the next test."""
-    contexts, errors = [], []
+    visits = []
 
     def come(query=""):
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{address}?tab=train{query}")
-        page.wait_for_selector(".board canvas", state="attached")
-        page.wait_for_selector(PLAY)
-        return page
+        link, size = f"{address}?tab=train{query}", {"width": 1280, "height": 720}
+        visits.append(open_page(browser, link, 60_000, shows_the_lab, viewport=size))
+        return next(visits[-1])
 
     yield come
-    for context in contexts:
-        context.close()
-    for token in list(lab._visits):
-        lab.leave(token)
-    assert not errors, errors
+    try:
+        for visit in visits:
+            assert not list(visit)
+    finally:
+        for token in list(lab._visits):
+            lab.leave(token)
 
 
 ONE = "&run=beta-vae_beta-4&latents=3&seconds=300&seed=5"

@@ -10,7 +10,6 @@ from betavae.bundles.latent import Latent
 from betavae.bundles.naming import Name, factor_directions, name_latents
 from betavae.data import Shapes2D
 from betavae.metrics.attributes import PICTURE_STATISTICS
-from betavae.serving.studio import Studio
 
 
 def latent(index, kl=1.0, **tracks):
@@ -67,11 +66,6 @@ def test_directions_of_shapes_are_those_of_the_picture():
     shares = [{"name": "x", "share": 0.7}]
     row = Latent(3, 2.0, 0.0, 1.0, -2.0, 2.0, shares)
     assert str(name_latents([row], found)[3]) == "across: right ↔ left"
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 @pytest.mark.parametrize("name", bundles.names())

@@ -7,9 +7,8 @@ import re
 
 import httpx
 import pytest
-from browser import BETA, assert_shows, code_on_page, drag, served, slider, until
+from browser import BETA, assert_shows, code_on_page, drag, open_page, served, slider, until
 
-from betavae.serving.studio import Studio
 from betavae.ui import layout
 from betavae.ui.live import component
 
@@ -83,22 +82,18 @@ class TestTheFirstSight:
 
 
 @pytest.fixture(scope="module")
-def impatient(cache):
+def impatient(cache, studio):
     """The app, whose page takes an answer for late after 0.3 seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(component, "PATIENCE", 300)
-        with served(layout.build(Studio()), **layout.LAUNCH) as address:
+        with served(layout.build(studio), **layout.LAUNCH) as address:
             yield address
 
 
 @pytest.fixture
 def slow_page(browser, impatient):
     """Its page, after the first previews. `held(page, function)` keeps such questions."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(impatient)
-    page.wait_for_function("+document.querySelector('.board')?.dataset.strips >= 1")
-    yield page
-    page.close()
+    yield from open_page(browser, impatient, viewport={"width": 1280, "height": 900})
 
 
 def held(page, function: str) -> list:

@@ -7,14 +7,13 @@ import io
 
 import pytest
 
-from betavae.serving.studio import Studio
 from betavae.study.table import read_study
 from betavae.ui.parts import results
 
 
 @pytest.fixture(scope="module")
-def found():
-    study, studio = read_study(), Studio()
+def found(studio):
+    study = read_study()
     return results.points(study, studio), results.rows(study, studio)
 
 

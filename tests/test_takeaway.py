@@ -184,50 +184,50 @@ def decoded(page, code, model=BETA) -> np.ndarray:
 
 
 class TestFiles:
-    def test_pictures(self, page):
-        random_face(page)
-        picture = Image.open(io.BytesIO(saved(page, "β-VAE (β = 250), PNG")))
+    def test_pictures(self, board):
+        random_face(board)
+        picture = Image.open(io.BytesIO(saved(board, "β-VAE (β = 250), PNG")))
         assert picture.format == "PNG" and picture.size == (1024, 1024)
         small = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float)
-        assert np.abs(small - decoded(page, code_on_page(page))).mean() < 2
-        board = Image.open(io.BytesIO(saved(page, "Both with their names, PNG"))).convert("RGB")
-        assert board.width == 1024
+        assert np.abs(small - decoded(board, code_on_page(board))).mean() < 2
+        both = Image.open(io.BytesIO(saved(board, "Both with their names, PNG"))).convert("RGB")
+        assert both.width == 1024
         for place, model in enumerate((VAE, BETA)):
             left = 12 + place * 508
-            part = board.crop((left, 12, left + 492, 504)).resize((64, 64), Image.Resampling.BOX)
-            code = code_on_page(page, model)
-            assert np.abs(np.asarray(part, float) - decoded(page, code, model)).mean() < 2
-        assert np.asarray(board.convert("L"))[520:].min() < 100, "words under the pictures"
+            part = both.crop((left, 12, left + 492, 504)).resize((64, 64), Image.Resampling.BOX)
+            code = code_on_page(board, model)
+            assert np.abs(np.asarray(part, float) - decoded(board, code, model)).mean() < 2
+        assert np.asarray(both.convert("L"))[520:].min() < 100, "words under the pictures"
 
-    def test_the_papers_figure_of_this_face(self, page):
-        reset(page)
-        slider(page).focus()
-        figure = Image.open(io.BytesIO(saved(page, "Traversals as in the paper, PNG")))
+    def test_the_papers_figure_of_this_face(self, board):
+        reset(board)
+        slider(board).focus()
+        figure = Image.open(io.BytesIO(saved(board, "Traversals as in the paper, PNG")))
         active, step = bundles.load(BETA).active, 76
         assert figure.size == (300 + 8 * step + 24, 76 + step * len(active) + 12)
         code = torch.zeros(32)
         code[active[1].index] = 3
         last = (300 + 7 * step, 76 + step, 300 + 8 * step, 76 + 2 * step)
         cell = figure.convert("RGB").crop(last).resize((64, 64), Image.Resampling.BOX)
-        assert np.abs(np.asarray(cell, float) - decoded(page, code)).mean() < 4
+        assert np.abs(np.asarray(cell, float) - decoded(board, code)).mean() < 4
 
-    def test_animations_of_the_slider_in_hand(self, page, tmp_path):
-        reset(page)
-        slider(page).focus()
+    def test_animations_of_the_slider_in_hand(self, board, tmp_path):
+        reset(board)
+        slider(board).focus()
         top = torch.zeros(32)
         top[bundles.load(BETA).active[0].index] = 3
         for item, kind in (("GIF", "gif"), ("WebP", "webp"), ("MP4", "mp4")):
             path = tmp_path / f"swing.{kind}"
-            path.write_bytes(saved(page, item))
+            path.write_bytes(saved(board, item))
             frames = self.read(path)
             assert len(frames) == 50 or (kind != "mp4" and len(frames) > 40), "equal ones joined"
             quarter = Image.fromarray(frames[12]).resize((64, 64), Image.Resampling.BOX)
-            assert np.abs(np.asarray(quarter, float) - decoded(page, top)).mean() < 8
+            assert np.abs(np.asarray(quarter, float) - decoded(board, top)).mean() < 8
         uri = "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
         plays = """uri => new Promise(done => { const video = document.createElement('video');
           video.onloadeddata = () => done(video.duration); video.onerror = () => done(null);
           video.src = uri; })"""
-        assert page.evaluate(plays, uri) == pytest.approx(2, abs=0.1)
+        assert board.evaluate(plays, uri) == pytest.approx(2, abs=0.1)
 
     @staticmethod
     def read(path) -> list[np.ndarray]:
@@ -267,17 +267,17 @@ class TestFiles:
             assert sentence in page.inner_text(".status")
         assert torch.equal(code_on_page(page), code)
 
-    def test_the_lines_of_python_make_this_picture(self, page):
-        random_face(page)
-        page.get_by_role("button", name="Save", exact=True).click()
-        page.get_by_role("button", name="As Python …").click()
-        lines = page.locator("dialog pre").nth(1).inner_text()
+    def test_the_lines_of_python_make_this_picture(self, board):
+        random_face(board)
+        board.get_by_role("button", name="Save", exact=True).click()
+        board.get_by_role("button", name="As Python …").click()
+        lines = board.locator("dialog pre").nth(1).inner_text()
         made: dict = {}
         exec(lines.replace('"weights/', f'"{bundles.root()}/'), made)
-        page.keyboard.press("Escape")
-        assert_shows(page, code_on_page(page))
+        board.keyboard.press("Escape")
+        assert_shows(board, code_on_page(board))
         picture = np.asarray(to_picture(made["picture"].detach()), float)
-        assert np.abs(picture - decoded(page, code_on_page(page))).max() <= 1
+        assert np.abs(picture - decoded(board, code_on_page(board))).max() <= 1
 
 
 def test_a_link_that_may_not_be_copied_is_shown(browser, url):
