@@ -108,7 +108,11 @@ def shows_previews(page):
 
 def open_page(browser, url, patience=30_000, ready=shows_previews, viewport=WIDE, **options):
     """The app's page once `ready(page)` returns. Pages of the same options come one after the other
-    in one context, which has the app's scripts already; nothing else is left to the next."""
+    in one context, which has the app's scripts already; nothing else is left to the next.
+
+    Motion is reduced unless a test asks for it: the first slider beckons for three seconds, and
+    painting that is an eighth of what a page costs."""
+    options = {"reduced_motion": "reduce", **options}
     kept = _contexts.setdefault(browser, {}).setdefault(json.dumps(options, sort_keys=True), [])
     context = kept.pop() if kept else browser.new_context(**options)  # popped: none has it twice
     page = context.new_page()
@@ -156,6 +160,7 @@ class SharedPage:
             self._looks = self._page.evaluate(LOOKS)
         yield self._page
         self._page.set_viewport_size(DESK)
+        self._page.emulate_media(reduced_motion="reduce")
         if self._errors or not self._put_back():
             self.close()
 

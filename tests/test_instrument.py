@@ -326,6 +326,7 @@ class TestSnapshots:
 
 class TestAnimate:
     def test_one_latent_to_and_fro(self, board):
+        board.emulate_media(reduced_motion="no-preference")
         reset(board)
         slider(board).focus()
         press(board, "a")
@@ -343,7 +344,6 @@ class TestAnimate:
         assert not code_on_page(board).any()
 
     def test_reduced_motion_is_in_steps(self, page):
-        page.emulate_media(reduced_motion="reduce")
         reset(page)
         slider(page).focus()
         press(page, "a")
@@ -352,6 +352,7 @@ class TestAnimate:
         assert all(float(value) == int(float(value)) for value in seen)
 
     def test_all_in_turn(self, board):
+        board.emulate_media(reduced_motion="no-preference")
         reset(board)
         board.get_by_role("button", name="Animate", exact=True).click()
         board.get_by_label("What to animate").select_option(BETA)
