@@ -177,12 +177,12 @@ def test_dci_of_a_latent_that_holds_two_factors():
 
     encoded = metrics.encode(code, FactorPictures(), 0, 1_500, 500)
     expected = 2 / 5 * (1 - np.log(2) / np.log(5)) + 3 / 5
-    for name in ("dci", "dci-forest"):
-        found = metrics.score(encoded, [name])[name]
+    scores = metrics.score(encoded, ("dci", "dci-forest"))
+    for name, found in scores.items():
         assert found["score"] == pytest.approx(expected, abs=0.01), name
         assert np.mean(found["per_latent"]) > expected + 0.05  # what it would be without weights
         assert found["completeness"] > 0.99
-    assert metrics.score(encoded, ["dci"])["dci"]["informativeness"] > 0.99
+    assert scores["dci"]["informativeness"] > 0.99
 
 
 def test_the_parts_add_up(results):
