@@ -76,7 +76,8 @@ class TestResume:
     )
     def test_every_setting_resumes_exactly(self, changes, smooth_pictures, tmp_path):
         data = smooth_pictures(24)
-        whole = Run(tmp_path, small_config(**changes), data, Processes())
+        data.images = data.images[:, :1]  # of one channel an mlp is a third as large
+        whole = Run(tmp_path, small_config(channels=1, **changes), data, Processes())
         assert "auto" not in vars(whole.config).values(), "what was measured is what is stored"
         names = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
         assert type(whole.optimiser) is names[whole.config.optimiser]
