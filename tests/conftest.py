@@ -101,9 +101,9 @@ def write_celeba(
 
 
 def small_celeba(root: Path) -> tuple[CelebA, CelebA]:
-    """A new folder of 40 pictures to train on and 20 held out, read."""
+    """A new folder of 40 pictures to train on and 10 held out, read."""
     root.mkdir()
-    names = [f"{number:06d}.jpg" for number in range(1, 61)]
+    names = [f"{number:06d}.jpg" for number in range(1, 51)]
     pictures = {name: smooth_picture(i, (89, 109)) for i, name in enumerate(names)}
     write_celeba(root, pictures, {n: int(i >= 40) for i, n in enumerate(names)}, archive=False)
     train, validation = (CelebA(root, split, progress=False) for split in ("train", "validation"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,12 +13,20 @@ from betavae.bundles import quick
 from betavae.metrics import boosting
 from betavae.training.config import TrainingConfig
 from betavae.training.monitor import Pace
+from betavae.training.run import Run
+from betavae.training.sharpen_run import SharpenRun
 
 PROJECT = Path(__file__).parents[1]
 PIPES = {"cwd": PROJECT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
 FEW = {"TRAIN": 600, "TEST": 300}  # pictures that the lab measures in tests
 QUIET = Pace(history_steps=4, checkpoint_seconds=0, picture_seconds=1e9, progress=False)
-SMALL = {"batch_size": 8, "latents": 4, "precision": "fp32", "memory_format": "contiguous"}
+SMALL = {
+    "architecture": "conv-small",
+    "batch_size": 8,
+    "latents": 4,
+    "precision": "fp32",
+    "memory_format": "contiguous",
+}
 
 
 def small_config(**changes) -> TrainingConfig:
@@ -30,15 +37,32 @@ def small_config(**changes) -> TrainingConfig:
 def command(folder: Path, run: Path, *words: str) -> list[str]:
     """The command line of a small run on a folder of pictures."""
     return (
-        f"train images --data {folder} --to {run} --batch-size 8 --latents 4 --warm-up 2 "
-        "--precision fp32 --memory-format contiguous --checkpoint-seconds 0 --history-steps 5 "
-        "--picture-seconds 1000"
+        f"train images --data {folder} --to {run} --architecture conv-small --batch-size 8 "
+        "--latents 4 --warm-up 2 --precision fp32 --memory-format contiguous "
+        "--checkpoint-seconds 0 --history-steps 5 --picture-seconds 1000"
     ).split() + list(words)
 
 
 def start(words: list[str]) -> Forked:
-    """`python -m betavae` with these words."""
-    return Forked([sys.executable, "-m", "betavae", *words], **PIPES)
+    """`python -m betavae` with these words, for a test that stops it."""
+    return Forked(words, function=lingering, **PIPES)
+
+
+def lingering(words: list[str]) -> None:
+    """`python -m betavae`, which rests before each step once it has a row of history: there is
+    time to stop it before its last step, however few it has."""
+    for kind in (Run, SharpenRun):
+        kind.train_step = rested(kind.train_step)
+    betavae(words)
+
+
+def rested(train_step):
+    def step(run) -> None:
+        if run.history:
+            time.sleep(0.3)
+        train_step(run)
+
+    return step
 
 
 def start_two(words: list[str], function=two_of_a_group) -> Forked:

@@ -27,6 +27,7 @@ from betavae.study.apart import apart
 from betavae.study.score import SCORES
 from betavae.training import checkpoints
 from betavae.training.distributed import of_this_start
+from betavae.training.run import Run
 
 PROJECT = Path(__file__).parents[1]
 SECONDS = 240  # in which everything below must have happened, on a busy machine too
@@ -39,11 +40,19 @@ def scheduler_of_dask(words: list[str]) -> None:
 
 
 def worker_of_dask(words: list[str]) -> None:
-    """Few pictures, as in the other tests of grids; what `apart` starts is a fork of the worker,
-    which leaves a line in `MEASURED` for each run that it measures."""
+    """Few pictures, as in the other tests of grids, and rests, so that a run of few steps takes as
+    long as is needed to end its worker; what `apart` starts is a fork of the worker, which leaves a
+    line in `MEASURED` for each run that it measures."""
     from distributed.cli.dask_worker import main
 
     make_small()
+    train_step = Run.train_step
+
+    def rested(run) -> None:
+        train_step(run)
+        time.sleep(0.1)
+
+    Run.train_step = rested
     measure = grid.measure_run
 
     def noted(folder, *rest):
@@ -52,8 +61,12 @@ def worker_of_dask(words: list[str]) -> None:
         measure(folder, *rest)
 
     grid.measure_run = noted
-    apart_.subprocess = forking(lambda words: apart_._main(), "betavae.study.apart", server=False)
+    apart_.subprocess = forking(main_of_apart, "betavae.study.apart", server=False)
     main(words)
+
+
+def main_of_apart(words: list[str]) -> int:
+    return apart_._main()
 
 
 def hold(words: list[str]) -> None:
@@ -108,9 +121,10 @@ class TestDask:
         words = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         words += ["--local-directory", str(tmp_path)]
         workers = [processes(words, worker_of_dask, env=environment) for _ in range(2)]
-        runs = [tmp_path / f"conv-beta-vae-beta{beta}-seed0" for beta in (1, 4, 16)]
-        words = f"grid shapes2d --to {tmp_path} --seeds 1 --beta 1 4 16 --steps 60 --batch-size 8"
-        words += f" --precision fp32 --memory-format contiguous --scheduler {address}"
+        runs = [tmp_path / f"conv-small-beta-vae-beta{beta}-seed0" for beta in (1, 4, 16)]
+        words = f"grid shapes2d --to {tmp_path} --seeds 1 --beta 1 4 16 --steps 20 --batch-size 8"
+        words += " --architecture conv-small --precision fp32 --memory-format contiguous"
+        words += f" --scheduler {address}"
         grid_ = processes(words.split(), betavae, env=environment)
 
         def training(worker) -> bool:
@@ -123,8 +137,8 @@ class TestDask:
         until(lambda: grid_.poll() is not None, scheduler, workers[1])
         assert grid_.returncode == 0
         for run in runs:
-            assert json.loads((run / SCORES).read_bytes())["config"]["steps"] == 60
-            assert checkpoints.read(run)["step"] == 60
+            assert json.loads((run / SCORES).read_bytes())["config"]["steps"] == 20
+            assert checkpoints.read(run)["step"] == 20
         assert sorted(measured.read_text(encoding="utf-8").split()) == sorted(
             run.name for run in runs
         )
@@ -145,8 +159,10 @@ class TestDask:
 
 
 class TestApart:
-    def test_answers_and_errors_come_back(self):
+    def test_answers_and_errors_come_back(self, monkeypatch):
+        """By a Python of its own; what it says, then by forks, which are there sooner."""
         assert apart(os.path.exists, str(PROJECT)) is True
+        monkeypatch.setattr(apart_, "subprocess", forking(main_of_apart, "betavae.study.apart"))
         assert apart(os.path.exists, "/no/such/folder") is False
         with pytest.raises(RuntimeError, match=r"FileNotFoundError.*/no/such/folder"):
             apart(os.listdir, "/no/such/folder")
@@ -187,7 +203,7 @@ def test_torchrun_goes_on_from_the_checkpoint_after_a_node_is_lost(
 ):
     """Two nodes of one process; one process is killed, both are started again."""
     run, port = tmp_path / "run", free_port()
-    words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.5")
+    words = command(picture_folder, run, "--steps", "4000", "--checkpoint-seconds", "0.2")
 
     def node(rank: int) -> Forked:
         log = open(tmp_path / f"node{rank}", "w", encoding="utf-8")  # noqa: SIM115

@@ -164,7 +164,9 @@ def test_every_card_is_what_its_bundle_says(name):
     assert (bundle.folder / "README.md").read_text(encoding="utf-8") == card
 
 
-def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys):
+def test_tuning_draws_models_of_shapes_and_refuses_others(tmp_path, capsys, monkeypatch):
+    for shown in ("PLACE", "SCALE", "TURN"):  # averaged over one setting: what is drawn is as large
+        monkeypatch.setattr(f"betavae.views.tuning.{shown}_SETTINGS", 1)
     drawn = []
     for names in (["shapes2d-vae"], ["shapes2d-vae", "shapes2d-beta-vae"]):
         words = [str(PROJECT / "weights" / name) for name in names]

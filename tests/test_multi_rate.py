@@ -201,7 +201,7 @@ class TestTraining:
         betas = draw_betas(BETAS, BETAS_A_STEP, run.generator, share)
         run.generator.set_state(state)
         assert max(betas) < 20, "the range has only begun to widen"
-        dial = MultiRateVAE("conv", 3, 4, "gaussian", BETAS)
+        dial = MultiRateVAE(run.config.architecture, 3, 4, "gaussian", BETAS)
         dial.load_state_dict(run.vae.state_dict())
         losses = []
         shares = zip(images.split(2), noise.split(2), betas, strict=True)
@@ -237,14 +237,14 @@ class TestTraining:
     @pytest.mark.slow
     def test_after_sigkill_equals_no_interruption(self, picture_folder, tmp_path):
         torch.set_num_threads(1)  # as in the process that is killed: sums round otherwise
-        words = ("--betas", "0.5", "300", "--steps", "30")
+        words = ("--betas", "0.5", "300", "--steps", "10")
         whole, killed = tmp_path / "whole", tmp_path / "killed"
         assert cli.main(command(picture_folder, whole, *words)) == 0
         process = start(command(picture_folder, killed, *words))
         wait_for_history(killed, process)
         process.kill()
         process.wait()
-        assert 5 <= checkpoints.read(killed)["step"] < 30
+        assert 5 <= checkpoints.read(killed)["step"] < 10
         assert cli.main(command(picture_folder, killed, *words, "--resume")) == 0
         assert_same(checkpoints.read(killed), checkpoints.read(whole))
 

@@ -184,12 +184,13 @@ def test_a_renderer_that_adds_nothing_scores_as_the_plain_decoder(monkeypatch):
     """Each score has its place; nothing but the features' network is trained here."""
     monkeypatch.setattr(renderer, "STRIP_FACES", 1)
     monkeypatch.setattr(renderer, "STRIP_FRAMES", 5)
+    monkeypatch.setattr(renderer, "MOVED_FACES", 8)
     torch.manual_seed(0)
     nothing = Renderer(VAE("conv", 3, 4))
     for parameter in nothing.painter.add.parameters():
         parameter.zero_()
-    data = Pictures((random(96, 3, 64, 64) * 255).byte())
-    data.attributes = random(96, 2, seed=3) < 0.5
+    data = Pictures((random(32, 3, 64, 64) * 255).byte())
+    data.attributes = random(32, 2, seed=3) < 0.5
     measured = renderer.evaluate_renderer(nothing, data, data)
     scores = measured["scores"]
     for name, value in scores.items():

@@ -83,13 +83,13 @@ class TestResume:
     @pytest.mark.slow
     def test_after_sigkill_equals_no_interruption(self, served, picture_folder, tmp_path):
         torch.set_num_threads(1)  # as in the process it is compared with: sums round otherwise
-        whole, killed, steps = tmp_path / "whole", tmp_path / "killed", ("--steps", "18")
+        whole, killed, steps = tmp_path / "whole", tmp_path / "killed", ("--steps", "8")
         assert cli.main(command(served, picture_folder, whole, *steps)) == 0
         process = start(command(served, picture_folder, killed, *steps))
         wait_for_history(killed, process)
         process.kill()
         process.wait()
-        assert 5 <= checkpoints.read(killed)["step"] < 18
+        assert 5 <= checkpoints.read(killed)["step"] < 8
         assert cli.main(command(served, picture_folder, killed, *steps, "--resume")) == 0
         assert_same(checkpoints.read(killed), checkpoints.read(whole))
         assert (whole / "renderer.png").is_file()
@@ -161,11 +161,11 @@ class TestStep:
         assert "judge" not in run.recent[-1]
 
     def test_alone_it_learns_to_reconstruct(self, smooth_pictures, tmp_path):
-        data = smooth_pictures(24)
-        changes = {"steps": 100, "alone": 100, "warm_up": 20, "averaging": 0.9, "kept": 0.0}
+        data = smooth_pictures(8)
+        changes = {"steps": 50, "alone": 50, "warm_up": 10, "averaging": 0.9, "kept": 0.0}
         changes |= {"contrast": 0.0, "rate": 0.0}
         run = make_run(tmp_path, data, learning_rate=1e-3, slowing=0.0, **changes)
-        train(run, data, Pace(20, 1e9, 1e9, progress=False), sharpen_monitor)
+        train(run, data, Pace(10, 1e9, 1e9, progress=False), sharpen_monitor)
         first, *_, last = run.history
         assert last["pixels"] < first["pixels"] - 0.02
         assert last["validation_psnr"] > last["validation_psnr_plain"] + 0.5

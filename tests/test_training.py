@@ -173,7 +173,9 @@ def test_a_look_that_fails_leaves_the_model_in_training_mode(look, smooth_pictur
 
 def test_training_lowers_the_loss_and_shows_itself(smooth_pictures, tmp_path):
     data = smooth_pictures(24)
-    run = Run(tmp_path, small_config(steps=60, learning_rate=3e-3), data, Processes())
+    run = Run(
+        tmp_path, small_config(architecture="conv", steps=60, learning_rate=3e-3), data, Processes()
+    )
     train(run, smooth_pictures(8), Pace(20, 1e9, 1e9, progress=False))
     first, *_, last = run.history
     assert last["reconstruction"] < first["reconstruction"] - 100

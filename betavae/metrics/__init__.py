@@ -8,7 +8,7 @@ peer's checkpoint, as any function from pictures to codes will do.
     from betavae import data, metrics
 
     shapes = data.Shapes2D()
-    pca = PCA(10).fit(shapes.images(shapes.sample_factors(10_000)).flatten(1))
+    pca = PCA(10).fit(shapes.images(shapes.sample_factors(2_000)).flatten(1))
     scores = metrics.evaluate(lambda images: pca.transform(images.flatten(1)), shapes, ["mig"])
 
 Then scores["mig"]["score"] is a number, and scores["mig"]["per_factor"] says where it comes from. A
