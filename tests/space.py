@@ -33,7 +33,8 @@ def as_nobody() -> list[str] | None:
         return []
     user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    found = "from importlib.util import find_spec as f; [open(f(m).origin) for m in ('gradio', 'torch')]"
+    found = "from importlib.util import find_spec; "
+    found += "[open(find_spec(name).origin) for name in ('gradio', 'torch')]"
     for command in (user, user + reading):
         tried = [*command, PYTHON, "-c", found]
         if shutil.which("setpriv") and subprocess.run(tried, capture_output=True).returncode == 0:
