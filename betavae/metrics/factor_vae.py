@@ -70,9 +70,9 @@ def _votes(pool: Codes, sizes, kept, variance, points: int, generator: np.random
     fixed = generator.integers(len(sizes), size=points)
     codes = pool.codes[:, kept] / np.sqrt(variance[kept])
     drawn = [groups[factor].group(GROUP, generator) for factor in fixed]
-    latent, sizes = np.empty(points, int), np.array([len(group) for group in drawn])
-    for size in np.unique(sizes):  # where fewer share a value, a group is smaller
-        alike = np.flatnonzero(sizes == size)
+    latent, lengths = np.empty(points, int), np.array([len(group) for group in drawn])
+    for length in np.unique(lengths):  # where fewer share a value, a group is smaller
+        alike = np.flatnonzero(lengths == length)
         for block in np.split(alike, range(BLOCK, len(alike), BLOCK)):
             of_block = codes[np.stack([drawn[point] for point in block])]
             latent[block] = of_block.var(1, ddof=1).argmin(1)

@@ -86,16 +86,15 @@ def _attributes(studio: Studio) -> None:
         return
     gr.Markdown(MEANING)
     lines, alone = [["", *(studio.title(name) for name in names)]], []
-    for of, score, heading in (
-        ("attributes", "auroc", "{}"),
-        ("statistics", "correlation", "{} (r)"),
+    for of, score, sign, remark in (
+        ("attributes", "auroc", "", ""),
+        ("statistics", "correlation", "+", " (r)"),
     ):
         found = [_metrics(studio, name).get(of, {}) for name in names]
         told = set.intersection(*map(set, found))
         for what in sorted(told, key=lambda a: -max(abs(f[a][score]) for f in found)):
-            sign = "+" if score == "correlation" else ""
             cells = (f"{f[what][score]:{sign}.3f} (z{f[what]['latent']})" for f in found)
-            lines.append([heading.format(what), *cells])
+            lines.append([what + remark, *cells])
             alone += [(len(lines) - 1, i) for i, f in enumerate(found, 1) if stands_for(f[what])]
     shown = table(lines, "pair", alone, label="Attributes")
     folded = (
