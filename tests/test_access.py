@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from importlib.resources import files
 
@@ -15,16 +16,20 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"
 RUN = """rules => axe.run({exclude: ['footer[aria-label]']},
         {resultTypes: ['violations'], ...rules})
     .then(found => found.violations)"""
+# As when the system turns to it in the evening; colours that fade into each other are at their end.
+IN_THEME = """theme => {
+  document.getAnimations().forEach(one => one instanceof CSSTransition && one.finish());
+  return document.body.classList.contains('dark') === (theme === 'dark');
+}"""
 
 
-def violations(page) -> list[str]:
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+REST = {"rules": {"color-contrast": {"enabled": False}}}
+
+
+def violations(page, rules) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    rules = {}
-    if "__theme=dark" in page.url:  # the light page in other colours
-        rules = {"runOnly": ["color-contrast", "link-in-text-block"]}
-    elif page.viewport_size["width"] < 1280:  # the wide page's colours, which take most of the time
-        rules = {"rules": {"color-contrast": {"enabled": False}}}
     return [
         f"{found['id']}: {node['target']} {node['html'][:100]}"
         for found in page.evaluate(RUN, rules)
@@ -32,70 +37,100 @@ def violations(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
-)
-def test_axe_finds_nothing_on_traverse_with_all_of_it_open(browser, url, theme, width):
-    options = {"viewport": {"width": width, "height": 844}}
-    for page in open_page(browser, f"{url}?__theme={theme}", **options):
-        random_face(page)
-        for key in ("k", "k", "a", "a"):  # snapshots, the player
-            page.keyboard.press(key)
-        slider(page).focus()
-        page.keyboard.press("l")
-        assert page.get_by_role("group", name="Snapshots").is_visible()
-        assert violations(page) == []
-        if width < 1280:
-            continue  # the same menu and dialog
-        page.get_by_role("button", name="Save", exact=True).click()
-        assert violations(page) == [], "a menu"
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="How to play").click()
-        assert violations(page) == [], "the dialog"
+def traverse(page, _):
+    """With all of it open, as every visit here; after each step it yields what is shown."""
+    random_face(page)
+    for key in ("k", "k", "a", "a"):  # snapshots, the player
+        page.keyboard.press(key)
+    slider(page).focus()
+    page.keyboard.press("l")
+    assert page.get_by_role("group", name="Snapshots").is_visible()
+    yield "the tab"
+    if page.viewport_size["width"] < 1280:
+        return  # the same menu and dialog
+    page.get_by_role("button", name="Save", exact=True).click()
+    yield "a menu"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="How to play").click()
+    yield "the dialog"
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
-def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(
-    browser, url, theme, width, two_faces
-):
-    options = {"viewport": {"width": width, "height": 844}}
-    for page in open_page(browser, f"{url}?__theme={theme}", **options):
-        page.get_by_role("tab", name="Reconstruct").click()
-        page.wait_for_selector("#examples img")
-        assert violations(page) == [], "before there is a photo"
-        page.set_input_files("#photo input[type=file]", two_faces)
-        page.wait_for_selector("#reconstruction .cards")
-        page.get_by_role("button", name="All models").click()
-        for section in ("Paste back into the photo", "Blend with another face"):
-            page.get_by_text(section).click()
-        assert violations(page) == []
+def other_tabs(page, photo):
+    page.get_by_role("tab", name="Reconstruct").click()
+    page.wait_for_selector("#examples img")
+    yield "Reconstruct before there is a photo"
+    page.set_input_files("#photo input[type=file]", photo)
+    page.wait_for_selector("#reconstruction .cards")
+    page.get_by_role("button", name="All models").click()
+    for section in ("Paste back into the photo", "Blend with another face"):
+        page.get_by_text(section).click()
+    yield "Reconstruct"
 
-        page.get_by_role("tab", name="Compare").click()
-        page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
-        open_all = "document.querySelectorAll('.compare details').forEach(d => { d.open = true; })"
-        made = "![...document.querySelectorAll('.sections .content')].some(c => !c.children.length)"
-        for family in ("Faces", "2D shapes"):
-            page.locator("#compare-data").get_by_label(family).check()
-            page.wait_for_function(
-                "shapes => document.querySelector('#factors').hidden !== shapes",
-                arg=family == "2D shapes",
-            )
-            page.wait_for_function(
-                "name => document.querySelector('#matched canvas').dataset.model.startsWith(name)",
-                arg="celeba" if family == "Faces" else "shapes2d",
-            )
-            page.evaluate(open_all)
-            page.wait_for_function(made, timeout=120_000)  # what latents respond to takes longest
-            assert violations(page) == [], family
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_function("+document.querySelector('.compare')?.dataset.strips >= 1")
+    open_all = "document.querySelectorAll('.compare details').forEach(d => { d.open = true; })"
+    made = "![...document.querySelectorAll('.sections .content')].some(c => !c.children.length)"
+    for family in ("Faces", "2D shapes"):
+        page.locator("#compare-data").get_by_label(family).check()
+        page.wait_for_function(
+            "shapes => document.querySelector('#factors').hidden !== shapes",
+            arg=family == "2D shapes",
+        )
+        page.wait_for_function(
+            "name => document.querySelector('#matched canvas').dataset.model.startsWith(name)",
+            arg="celeba" if family == "Faces" else "shapes2d",
+        )
+        page.evaluate(open_all)
+        page.wait_for_function(made, timeout=120_000)  # what latents respond to takes longest
+        yield f"Compare, {family}"
 
-        page.get_by_role("tab", name="Train", exact=True).click()
-        page.locator(".lab .more summary").click()
-        assert violations(page) == []
+    page.get_by_role("tab", name="Train", exact=True).click()
+    page.locator(".lab .more summary").click()
+    yield "Train"
 
-        page.get_by_role("tab", name="Results").click()
-        page.wait_for_selector("#headline table")
-        page.locator("#attributes summary").click()
-        assert violations(page) == []
+    page.get_by_role("tab", name="Results").click()
+    page.wait_for_selector("#headline table")
+    page.locator("#attributes summary").click()
+    yield "Results"
+
+
+@pytest.fixture(scope="module")
+def found(browser, url, two_faces):
+    """found(visit, width, themes): what axe finds, by theme and step. The page is the same in both:
+    in the second theme only its colours are looked at again."""
+
+    @functools.cache
+    def on_a_visit(visit, width, themes=("light", "dark")):
+        seen = {theme: {} for theme in themes}
+        # The narrow page has the wide one's colours, which take most of the time.
+        first = {} if width >= 1280 else REST
+        for page in open_page(browser, url, viewport={"width": width, "height": 844}):
+            for step in visit(page, two_faces):
+                for theme in themes:
+                    page.emulate_media(color_scheme=theme)
+                    page.wait_for_function(IN_THEME, arg=theme)
+                    rules = first if theme == "light" else COLOURS
+                    if wrong := violations(page, rules):
+                        seen[theme][step] = wrong
+                page.emulate_media(color_scheme="light")
+        return seen
+
+    return on_a_visit
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_on_traverse_with_all_of_it_open(found, theme, width):
+    assert found(traverse, width)[theme] == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_other_tabs_with_all_of_them_open(found, theme):
+    assert found(other_tabs, 1280)[theme] == {}
+
+
+def test_axe_finds_nothing_on_the_other_tabs_of_a_phone(found):
+    assert found(other_tabs, 390, ("light",))["light"] == {}
 
 
 def test_what_a_slider_is_called_and_says(board):

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small_celeba
 from PIL import Image
 from safetensors import SafetensorError
+from shared import small_celeba
 
 from betavae import bundles, cli
 from betavae.bundles.bundle import ALIKE, FILES, BundleError, encode_all, pair_latents

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import small_celeba
+from shared import small_celeba
 from small_runs import small_config
 
 from betavae import VAE, MultiRateVAE, bundles, cli, metrics

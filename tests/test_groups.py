@@ -75,7 +75,7 @@ def test_who_is_no_longer_recognised_is_counted():
 
 
 def test_the_groups_alone_are_measured_and_the_rest_stays(celeba_layout, tmp_path, capsys):
-    from conftest import smooth_picture
+    from shared import smooth_picture
 
     names = [f"{number:06d}.jpg" for number in range(24)]
     layout = celeba_layout(pictures={n: smooth_picture(i, (178, 218)) for i, n in enumerate(names)})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from conftest import Pictures
+from shared import Pictures
 
 from betavae.metrics import likeness, renderer, sliders
 from betavae.metrics.detail import (

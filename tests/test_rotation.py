@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import Pictures, small_celeba
+from shared import Pictures, small_celeba
 
 from betavae import bundles, cli
 from betavae.bundles import rotated

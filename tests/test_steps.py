@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from conftest import Pictures
+from shared import Pictures
 
 from betavae.training.config import TrainingConfig
 from betavae.training.distributed import Processes
