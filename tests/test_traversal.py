@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torchvision.utils import make_grid
 
 from betavae import VAE
 from betavae.data.images import to_picture
@@ -102,6 +101,8 @@ def test_strip_lays_frames_side_by_side():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_grid_is_torchvisions(channels):
+    from torchvision.utils import make_grid  # takes two seconds, of every process that has tests
+
     frames = torch.rand(3, 5, channels, 64, 64, generator=torch.Generator().manual_seed(0))
     expected = to_picture(make_grid(frames.flatten(0, 1), nrow=5, padding=0))
     assert np.array_equal(grid(frames), expected)
