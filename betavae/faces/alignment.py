@@ -109,7 +109,8 @@ def centre_crop(photo: Image.Image) -> Image.Image:
 def find_landmarks(picture: Image.Image) -> np.ndarray | None:
     """Eyes, nose and corners of the mouth, (5, 2) in pixels of `picture`, of its largest face.
 
-    In one pass, for a face that is upright already; None where there is none.
+    From the first search that finds one: where it is upright already, the very first. None where
+    no search does. Not looked at again as `align_face` does.
     """
     picture = upright_rgb(picture)
     faces = next(_searches(_search_copies(picture), picture.size), None)
