@@ -19,9 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: at the end no process waits for another's long file."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """Files that take long first: at the end no process waits for another's long file."""
+
+    def takes_long(item: pytest.Item) -> bool:
+        return "browser" in item.fixturenames or item.get_closest_marker("slow") is not None
+
+    long = Counter(item.path for item in items if takes_long(item))
+    items.sort(key=lambda item: -long[item.path])
 
 
 def pytest_collection_finish() -> None:

@@ -13,6 +13,7 @@ from small_runs import PROJECT, command
 from betavae import bundles
 
 SHAPES = str(PROJECT / "weights" / "shapes2d-beta-vae")
+FACES = str(PROJECT / "weights" / "celeba-beta-vae")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,8 @@ def windows(locales, picture_folder, tmp_path_factory):
     train = command(root / "照片", root / "run-β", "--steps", "8", "--beta", "4")
     publish = ["publish", root / "run-β", "--data", root / "照片", "--to", made]
     words = [*train, "then", *map(str, publish), "then", APP]
-    return made, run(locales["cp1252"], "-c", SEVERAL, *words)
+    few = locales["cp1252"] | {"BETAVAE_WEIGHTS": os.pathsep.join((FACES, SHAPES))}
+    return made, run(few, "-c", SEVERAL, *words)
 
 
 @pytest.fixture(scope="module")
