@@ -22,7 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long first: at the end no process waits for another's long file."""
 
     def takes_long(item: pytest.Item) -> bool:
-        return "browser" in item.fixturenames or item.get_closest_marker("slow") is not None
+        dear = {"browser", "measured"} & set(item.fixturenames)
+        return bool(dear) or item.get_closest_marker("slow") is not None
 
     long = Counter(item.path for item in items if takes_long(item))
     items.sort(key=lambda item: -long[item.path])

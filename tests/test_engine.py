@@ -25,16 +25,10 @@ from betavae.serving.graphs import Graphed, graphed_where_it_pays
 from betavae.serving.pictures import LIGHT, QUALITY, jpeg_uris
 from betavae.serving.placed import Placed, within_a_grey_level
 from betavae.serving.remembered import KEPT, Remembered
-from betavae.serving.studio import Studio
 from betavae.views.traversal import traverse
 
 CPU = torch.device("cpu")
 FACES, SHAPES = "celeba-beta-vae", "shapes2d-beta-vae"
-
-
-@pytest.fixture(scope="module")
-def studio():
-    return Studio()
 
 
 class Doubling:

@@ -16,6 +16,11 @@ with_onednn = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def nothing_timed_yet(monkeypatch):
+    monkeypatch.setattr(packed, "_pays", {})
+
+
 @pytest.fixture
 def painter():
     torch.manual_seed(0)
@@ -37,6 +42,19 @@ def test_it_draws_the_same(painter, monkeypatch, count):
 def test_a_slower_one_is_not_taken(painter, monkeypatch):
     monkeypatch.setattr(packed, "_seconds", lambda network, *_: network is not painter)
     assert packed_where_it_pays(painter, *ONE) is painter
+
+
+@with_onednn
+def test_networks_of_the_same_sizes_are_timed_once(painter, monkeypatch):
+    timed = []
+    monkeypatch.setattr(packed, "_seconds", lambda network, *_: timed.append(network) or len(timed))
+    others = [painter, Painter(4).eval(), Painter(8).eval()]
+    ones = [ONE, ONE, (ONE[0], torch.zeros(1, 8 * 64))]
+    found = [packed_where_it_pays(each, *one) for each, one in zip(others, ones, strict=True)]
+    assert len(timed) == 4, "two sizes, each packed and not"
+    assert all(isinstance(each.add, Packed) for each in found)
+    drawn = [each(*ONE) for each in found[:2]]
+    assert not torch.equal(*drawn), "each has its own weights"
 
 
 def test_a_pytorch_without_it_keeps_the_network(painter, monkeypatch):

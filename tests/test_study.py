@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 
 from betavae import bundles, cli, metrics
 from betavae.bundles.bundle import BundleError
-from betavae.serving.studio import Studio
 from betavae.study import plots
 from betavae.study import summary as summary_module
 from betavae.study.earlier import added
@@ -328,7 +327,7 @@ def test_a_seed_is_chosen_without_any_factor(three_seeds):
         choose_run(three_seeds / "conv-vae")
 
 
-def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
+def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path, studio):
     for path in three_seeds.glob(f"*/{SCORES}"):
         scores = json.loads(path.read_bytes())
         settings = {"gamma": 10.0 + scores["config"]["seed"]}
@@ -338,7 +337,7 @@ def test_a_study_without_a_beta_has_no_sweep(three_seeds, tmp_path):
     plots.sweep(summary, tmp_path / "sweep.png")
     plots.rate_distortion(summary, tmp_path / "plane.png")
     assert not (tmp_path / "sweep.png").exists() and (tmp_path / "plane.png").exists()
-    said = results.sentences(results.points(summary, Studio()), "mig")
+    said = results.sentences(results.points(summary, studio), "mig")
     assert said["beta"] == said["cost"] == "The study has no runs of several β."
 
 
