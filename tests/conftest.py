@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The garbage collector need not look at the half million objects of the imported modules,
-    which took it a twentieth of all time."""
+    """The garbage collector need not look at the half million objects of the imported modules, or
+    so often: that took a twentieth of all time."""
     gc.enable()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
