@@ -8,13 +8,12 @@ from importlib import import_module
 
 import pytest
 
-gc.disable()  # what is imported until the tests begin stays
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """The fixtures, which import PyTorch: not where tests are only handed out to other processes,
     which begin after that."""
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        gc.disable()  # what is imported until the tests begin stays
         config.pluginmanager.register(import_module("shared"))
 
 

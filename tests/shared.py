@@ -49,10 +49,10 @@ def smooth_picture(seed: int, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
 
 
-def encoded(picture: Image.Image, name: str) -> bytes:
-    """The picture as a file of the format that `name` ends with."""
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    """The picture as a file of a kind that Pillow knows, such as "PNG"."""
     stream = io.BytesIO()
-    picture.save(stream, Image.registered_extensions()[Path(name).suffix], quality=95)
+    picture.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -72,7 +72,11 @@ def write_celeba(
     root: Path, pictures: dict[str, Image.Image], partition: dict[str, int], archive: bool
 ) -> CelebALayout:
     """Pictures (a folder or a zip), attributes drawn at random, and the partition."""
-    files = {name: encoded(picture, name) for name, picture in pictures.items()}
+    kinds = Image.registered_extensions()
+    files = {
+        name: encoded(picture, kinds[Path(name).suffix], quality=95)
+        for name, picture in pictures.items()
+    }
     if archive:
         with zipfile.ZipFile(root / "img_align_celeba.zip", "w") as stream:
             for name, content in files.items():
@@ -217,15 +221,21 @@ def browser():
         yield instance
 
 
+@pytest.fixture(scope="session")
+def start(url):
+    """The link that `page` and `board` open; a file of tests may have its own."""
+    return url
+
+
 @pytest.fixture
-def page(browser, url):
+def page(browser, start):
     """The app's page, with the first face on it; no script may have failed at the end."""
-    yield from open_page(browser, url, viewport=DESK)
+    yield from open_page(browser, start, viewport=DESK)
 
 
 @pytest.fixture(scope="module")
-def _shared_page(browser, url):
-    yield from SharedPage.kept(browser, url)
+def _shared_page(browser, start):
+    yield from SharedPage.kept(browser, start)
 
 
 @pytest.fixture

@@ -23,13 +23,16 @@ IN_THEME = """theme => {
 }"""
 
 
-COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
-REST = {"rules": {"color-contrast": {"enabled": False}}}
-
-
-def violations(page, rules) -> list[str]:
+def violations(page, theme) -> list[str]:
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(IN_THEME, arg=theme)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
+    rules = {}
+    if theme == "dark":  # the light page in other colours
+        rules = {"runOnly": ["color-contrast", "link-in-text-block"]}
+    elif page.viewport_size["width"] < 1280:  # the wide page's colours, which take most of the time
+        rules = {"rules": {"color-contrast": {"enabled": False}}}
     return [
         f"{found['id']}: {node['target']} {node['html'][:100]}"
         for found in page.evaluate(RUN, rules)
@@ -96,23 +99,16 @@ def other_tabs(page, photo):
 
 @pytest.fixture(scope="module")
 def found(browser, url, two_faces):
-    """found(visit, width, themes): what axe finds, by theme and step. The page is the same in both:
-    in the second theme only its colours are looked at again."""
+    """found(visit, width, themes): what axe finds on one visit, by theme and step."""
 
     @functools.cache
     def on_a_visit(visit, width, themes=("light", "dark")):
         seen = {theme: {} for theme in themes}
-        # The narrow page has the wide one's colours, which take most of the time.
-        first = {} if width >= 1280 else REST
         for page in open_page(browser, url, viewport={"width": width, "height": 844}):
             for step in visit(page, two_faces):
                 for theme in themes:
-                    page.emulate_media(color_scheme=theme)
-                    page.wait_for_function(IN_THEME, arg=theme)
-                    rules = first if theme == "light" else COLOURS
-                    if wrong := violations(page, rules):
+                    if wrong := violations(page, theme):
                         seen[theme][step] = wrong
-                page.emulate_media(color_scheme="light")
         return seen
 
     return on_a_visit

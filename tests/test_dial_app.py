@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import DESK, SharedPage, code_on_page, open_page, pixels, settle, until
+from browser import SharedPage, code_on_page, pixels, settle, until
 from coroutines import run
 from PIL import Image
 from test_instrument import pictures_in_view, rows_in_view
@@ -194,19 +194,9 @@ NUMBERS = "_".join(["0"] * 32)
 
 
 @pytest.fixture(scope="module")
-def alone(url):
+def start(url):
     """A link to the dial alone."""
     return f"{url.rstrip('/')}/?model={DIAL}&code={NUMBERS}&beta=4"
-
-
-@pytest.fixture
-def page(browser, alone):
-    yield from open_page(browser, alone, viewport=DESK)
-
-
-@pytest.fixture(scope="module")
-def _shared_page(browser, alone):
-    yield from SharedPage.kept(browser, alone)
 
 
 def turned(page) -> int:
@@ -292,8 +282,8 @@ SCREENS = (
 
 
 @pytest.fixture(scope="module")
-def beside_another(browser, alone):
-    yield from SharedPage.kept(browser, f"{alone}&model2={VAE}&code2={NUMBERS}")
+def beside_another(browser, start):
+    yield from SharedPage.kept(browser, f"{start}&model2={VAE}&code2={NUMBERS}")
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")

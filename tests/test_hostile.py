@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zlib
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from shared import encoded
 from skimage.data import astronaut
 
 PROJECT = Path(__file__).parents[1]
@@ -21,12 +21,6 @@ MODEL = "celeba-beta-vae"
 def http(url):
     with httpx.Client(base_url=url, timeout=60) as client:
         yield client
-
-
-def encoded(picture: Image.Image, kind: str, **options) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def reconstruct(http, name: str, content: bytes) -> tuple[int, str]:

@@ -12,17 +12,12 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+from shared import encoded
 
 from betavae.data import photos
 from betavae.data.photos import PhotoError, open_photo, upright_rgb
 
 ORIENTATION_TAG = 0x0112
-
-
-def encoded(picture: Image.Image, kind: str, **options) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def png_of_size(width: int, height: int) -> bytes:

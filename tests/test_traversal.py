@@ -101,7 +101,7 @@ def test_strip_lays_frames_side_by_side():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_grid_is_torchvisions(channels):
-    from torchvision.utils import make_grid  # takes two seconds, of every process that has tests
+    from torchvision.utils import make_grid  # two seconds, else of every process
 
     frames = torch.rand(3, 5, channels, 64, 64, generator=torch.Generator().manual_seed(0))
     expected = to_picture(make_grid(frames.flatten(0, 1), nrow=5, padding=0))
